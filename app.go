@@ -1,0 +1,203 @@
+package sumu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// App is what an entrypoint composes and a transport calls: authorize a
+// connection, write its row, route its messages, remove the row. It holds no
+// state of connections: one App can serve many of them, and many Apps one store.
+type App struct {
+	auth  Authorizer
+	store Store
+	opts  AppOptions
+
+	mu     sync.RWMutex
+	routes map[string]Handler
+}
+
+// AppOptions tune an [App]. The zero value is the default.
+type AppOptions struct {
+	// RowTTL is how long a row lives unless it is renewed: the longest life of
+	// a connection plus slack for clocks. Default 2 h 10 min; at least 1 s.
+	RowTTL time.Duration
+	// Subprotocols are those that the server speaks, the preferred one first.
+	// Default: "sumu". A client that offers some gets the first of these that
+	// is among them; browsers fail when none is.
+	Subprotocols []string
+	// Default handles messages whose action has no handler, or that have none.
+	// Default: the reply of API Gateway, {"message":"Forbidden",…}.
+	Default Handler
+	// Middleware wraps every handler, the first one outermost.
+	Middleware []Middleware
+	// Observer is told what happens.
+	Observer Observer
+	// Now is the clock. Default [time.Now].
+	Now func() time.Time
+}
+
+// NewApp returns an App that lets in whom auth accepts and keeps connections
+// in store. ErrInvalid is returned with every option that cannot be.
+func NewApp(auth Authorizer, store Store, optFns ...func(*AppOptions)) (*App, error) {
+	opts := AppOptions{
+		RowTTL:       MaxConnectionAge + 10*time.Minute,
+		Subprotocols: []string{"sumu"},
+		Now:          time.Now,
+	}
+	for _, fn := range optFns {
+		fn(&opts)
+	}
+	var errs []error
+	if auth == nil {
+		errs = append(errs, invalid("an App needs an Authorizer"))
+	}
+	if store == nil {
+		errs = append(errs, invalid("an App needs a Store"))
+	}
+	if opts.RowTTL < time.Second {
+		errs = append(errs, invalid("RowTTL is %v; it must be at least 1s", opts.RowTTL))
+	}
+	if opts.Now == nil {
+		errs = append(errs, invalid("Now is nil"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	opts.Subprotocols = slices.Clone(opts.Subprotocols)
+	opts.Middleware = slices.Clone(opts.Middleware)
+	return &App{auth: auth, store: store, opts: opts, routes: make(map[string]Handler)}, nil
+}
+
+// Handle registers the handler of an action. Like [net/http.ServeMux] it
+// panics for an empty action, a nil handler, or one registered twice. "ping"
+// and "keepalive" are handled unless they are registered.
+func (a *App) Handle(action string, h Handler) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case action == "":
+		panic("sumu: empty action")
+	case h == nil:
+		panic("sumu: nil handler for action " + action)
+	case a.routes[action] != nil:
+		panic("sumu: action " + action + " has a handler already")
+	}
+	a.routes[action] = a.wrap(h)
+}
+
+// Actions returns the registered actions, sorted.
+func (a *App) Actions() []string {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return slices.Sorted(maps.Keys(a.routes))
+}
+
+func (a *App) wrap(h Handler) Handler {
+	for _, mw := range slices.Backward(a.opts.Middleware) {
+		h = mw(h)
+	}
+	return h
+}
+
+// Session is an accepted connection.
+type Session struct {
+	Connection  Connection
+	Identity    Identity
+	Subprotocol string // to be echoed; "": none
+}
+
+// Connect authorizes a connection and writes its row: when it returns, the
+// transport may complete the upgrade. ErrUnauthorized (401) or ErrForbidden
+// (403) is returned for a client that may not connect; any other error is a
+// fault on our side.
+func (a *App) Connect(ctx context.Context, r *ConnectRequest) (Session, error) {
+	s, err := a.connect(ctx, r)
+	if err != nil {
+		if f := a.opts.Observer.Refused; f != nil {
+			f(ctx, r.ConnectionID, r.SourceIP, err)
+		}
+		return Session{}, err
+	}
+	if f := a.opts.Observer.Connected; f != nil {
+		f(ctx, s.Connection)
+	}
+	return s, nil
+}
+
+func (a *App) connect(ctx context.Context, r *ConnectRequest) (Session, error) {
+	op := "connect " + r.ConnectionID
+	id, err := a.auth.Authorize(ctx, r)
+	if err != nil {
+		return Session{}, &Error{Op: op, Err: err}
+	}
+	now := a.opts.Now()
+	c := Connection{
+		UserID:        id.UserID,
+		ID:            r.ConnectionID,
+		Endpoint:      r.Endpoint,
+		ConnectedAt:   now.Truncate(time.Millisecond),
+		DeleteAt:      a.rowExpiry(now),
+		AuthExpiresAt: id.ExpiresAt.Truncate(time.Second),
+	}
+	if err := c.Validate(); err != nil {
+		return Session{}, &Error{Op: op, Kind: ErrUnauthorized, Err: err}
+	}
+	if !c.AuthExpiresAt.IsZero() && !now.Before(c.AuthExpiresAt) {
+		return Session{}, &Error{Op: op + ": token has expired", Kind: ErrUnauthorized}
+	}
+	if err := a.store.Put(ctx, c); err != nil {
+		return Session{}, &Error{Op: op, Err: err}
+	}
+	return Session{Connection: c, Identity: id, Subprotocol: a.subprotocol(r)}, nil
+}
+
+// rowExpiry is rounded up, so that a row is never shorter-lived than promised.
+func (a *App) rowExpiry(now time.Time) time.Time {
+	return now.Add(a.opts.RowTTL + time.Second - 1).Truncate(time.Second)
+}
+
+func (a *App) subprotocol(r *ConnectRequest) string {
+	offered := r.Subprotocols()
+	for _, p := range a.opts.Subprotocols {
+		if slices.Contains(offered, p) {
+			return p
+		}
+	}
+	return ""
+}
+
+// RowTTL is how long a row lives unless [App.Renew] prolongs it.
+func (a *App) RowTTL() time.Duration { return a.opts.RowTTL }
+
+// Renew prolongs the row of a connection that is still open by RowTTL from
+// now. ErrGone is returned when the row is no more: close the socket.
+// ErrUnsupported is returned when the store is not a [Toucher].
+func (a *App) Renew(ctx context.Context, c Connection) error {
+	t, ok := a.store.(Toucher)
+	if !ok {
+		return &Error{Op: "renew " + c.ID + ": the store cannot prolong a row", Kind: ErrUnsupported}
+	}
+	if err := t.Touch(ctx, c.Ref(), a.rowExpiry(a.opts.Now())); err != nil {
+		return &Error{Op: "renew " + c.ID, Err: err}
+	}
+	return nil
+}
+
+// Disconnect removes the row of a connection that has ended. It may be called
+// twice, and for a connection whose row is gone.
+func (a *App) Disconnect(ctx context.Context, c Connection, reason DisconnectReason) error {
+	err := a.store.Delete(ctx, c.Ref())
+	if err != nil {
+		err = &Error{Op: fmt.Sprintf("disconnect %s", c.ID), Err: err}
+	}
+	if f := a.opts.Observer.Disconnected; f != nil {
+		f(ctx, c, reason, err)
+	}
+	return err
+}

@@ -1,0 +1,133 @@
+package sumu
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+)
+
+// maxRef is how long a client's ref may be, in bytes.
+const maxRef = 64
+
+// Message routes a frame of a client to the handler of its action and returns
+// the frame to answer with; nil: none. m.Action and m.Ref are read from
+// m.Body. Errors become error frames:
+//
+//	{"type":"error","action":"publish","ref":"7","code":"bad_request","message":"…"}
+//
+// with the codes bad_request, forbidden, too_large, rate_limited,
+// limit_exceeded and unavailable. A frame that is not JSON, or whose action is
+// missing, not a string or unknown, goes to [AppOptions.Default]; without one
+// it is answered as API Gateway does: {"message":"Forbidden","connectionId":…,
+// "requestId":…}. A handler that panics answers "unavailable".
+func (a *App) Message(ctx context.Context, m Message) []byte {
+	start := a.opts.Now()
+	if m.ReceivedAt.IsZero() {
+		m.ReceivedAt = start
+	}
+	if m.RequestID == "" {
+		m.RequestID = NewID()
+	}
+	var reply []byte
+	err := m.readEnvelope()
+	if err == nil {
+		reply, err = a.call(ctx, a.route(m.Action), m)
+	}
+	if f := a.opts.Observer.Message; f != nil {
+		f(ctx, m.Connection, m.Action, a.opts.Now().Sub(start), err)
+	}
+	if err != nil {
+		return m.errorFrame(err)
+	}
+	return reply
+}
+
+// readEnvelope takes action and ref from the frame. A frame that has no action
+// is not an error here: it is the default handler's.
+func (m *Message) readEnvelope() error {
+	m.Action, m.Ref = "", ""
+	members, err := object(m.Body)
+	if err != nil {
+		return nil //nolint:nilerr // Not JSON: routed as a frame without action.
+	}
+	if raw := members["action"]; len(raw) > 0 && raw[0] == '"' {
+		_ = json.Unmarshal(raw, &m.Action) // A JSON string always fits.
+	}
+	raw, ok := members["ref"]
+	if !ok {
+		return nil
+	}
+	var ref *string
+	if err := json.Unmarshal(raw, &ref); err != nil || ref == nil || len(*ref) > maxRef {
+		return invalid("ref is not a string of at most %d bytes", maxRef)
+	}
+	m.Ref = *ref
+	return nil
+}
+
+func (a *App) route(action string) Handler {
+	a.mu.RLock()
+	h := a.routes[action]
+	a.mu.RUnlock()
+	if h != nil {
+		return h
+	}
+	switch action {
+	case "ping":
+		return pong
+	case "keepalive":
+		return keepalive
+	}
+	if a.opts.Default != nil {
+		return a.wrap(a.opts.Default)
+	}
+	return forbidden
+}
+
+// pong answers as the original's route does, with the ref if there is one.
+func pong(_ context.Context, m Message) ([]byte, error) {
+	return mustJSON(struct {
+		Type         string `json:"type"`
+		StatusCode   int    `json:"statusCode"`
+		ConnectionID string `json:"connectionId"`
+		Ref          string `json:"ref,omitempty"`
+	}{"pong", 200, m.Connection.ID, m.Ref}), nil
+}
+
+// keepalive answers nothing: a reply would double the price of being idle.
+func keepalive(context.Context, Message) ([]byte, error) { return nil, nil }
+
+// forbidden answers as API Gateway does for a route that does not exist.
+func forbidden(_ context.Context, m Message) ([]byte, error) {
+	return mustJSON(struct {
+		Message      string `json:"message"`
+		ConnectionID string `json:"connectionId"`
+		RequestID    string `json:"requestId"`
+	}{"Forbidden", m.Connection.ID, m.RequestID}), nil
+}
+
+// call turns a panic of a user's handler into an error: one message must not
+// end a process that holds thousands of sockets.
+func (a *App) call(ctx context.Context, h Handler, m Message) (reply []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Error{
+				Op:   "handler of " + m.Action,
+				Kind: ErrUnavailable,
+				Err:  fmt.Errorf("panic: %v\n%s", p, debug.Stack()),
+			}
+		}
+	}()
+	return h(ctx, m)
+}
+
+func (m *Message) errorFrame(err error) []byte {
+	return mustJSON(struct {
+		Type    string `json:"type"`
+		Action  string `json:"action"`
+		Ref     string `json:"ref,omitempty"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}{"error", m.Action, m.Ref, wireCode(err), wireText(err)})
+}

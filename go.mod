@@ -1,0 +1,3 @@
+module github.com/sumu-live/sumu
+
+go 1.26

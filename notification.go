@@ -1,0 +1,147 @@
+package sumu
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// Notification is a request to send Data to connections. Its targets are the
+// union of Users, Channels and Connections, or Everyone, less the excluded; or
+// the subscribers of Event. One without any target is invalid: a list that a
+// program computed and that came out empty never reaches everybody.
+//
+// Its wire format, which its JSON methods speak, differs there because other
+// programs rely on it: a request with none of users, channels, connections and
+// event is for everyone, and so is one with an empty list of users.
+type Notification struct {
+	// ID is 1 to 100 printable ASCII characters without spaces. notify.Send
+	// makes one when it is "". Clients see it in envelopes, and a connection
+	// gets one notification of an ID only once within a batch.
+	ID string
+
+	Users       []string
+	Channels    []string
+	Connections []ConnectionRef
+	Everyone    bool
+	Event       *Event
+
+	ExcludeUsers       []string
+	ExcludeConnections []string // ids
+
+	// Data is any JSON value, null included; clients receive exactly this
+	// text. It is required unless there is an Event. At most [MaxPayload] bytes.
+	Data json.RawMessage
+
+	// Deadline: not delivered after it. Kept to the millisecond; zero: none.
+	Deadline time.Time
+
+	// The fields below are set by whoever splits or repeats a notification.
+
+	// Part tells the parts of one notification apart: "" at the root, then a
+	// letter for each time that it was split ("c") or tried again ("r"). ID and
+	// Part together are the key of a message.
+	Part string
+	// Attempt counts how often the targets were tried before.
+	Attempt int
+	// Segment is the part of all connections that is meant by Everyone, and
+	// where in it to go on.
+	Segment Segment
+	// After is the last connection of Users[0] that was already tried.
+	After string
+}
+
+// Event is something that happened, sent to the connections that subscribed to it.
+type Event struct {
+	Type    string          `json:"type"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+const (
+	maxNotificationID = 100 // with Part within SQS's limit of 128 for a deduplication id
+	maxPart           = 28
+)
+
+// Key is the id and the part: what tells one message from every other.
+func (n *Notification) Key() string {
+	if n.Part == "" {
+		return n.ID
+	}
+	return n.ID + "/" + n.Part
+}
+
+// Validate returns ErrInvalid, with what is wrong and where, unless the
+// notification can be sent; ErrTooLarge when its data is over [MaxPayload].
+func (n *Notification) Validate() error {
+	if err := n.validateTargets(); err != nil {
+		return err
+	}
+	switch {
+	case n.Data == nil && n.Event == nil:
+		return invalid("data is missing; give any JSON value, null included")
+	case n.Data != nil && !json.Valid(n.Data):
+		return invalid("data is not valid JSON")
+	case !utf8.Valid(n.Data):
+		return invalid("data is not valid UTF-8")
+	case len(n.Data) > MaxPayload:
+		return tooLarge("data has %d bytes; at most %d are allowed", len(n.Data), MaxPayload)
+	case len(n.ID) > maxNotificationID || !isToken(n.ID):
+		return invalid("id is not made of at most %d printable ASCII characters without spaces", maxNotificationID)
+	case len(n.Part) > maxPart || !isToken(n.Part):
+		return invalid("part is not made of at most %d printable ASCII characters without spaces", maxPart)
+	case n.Attempt < 0:
+		return invalid("attempt is negative")
+	}
+	return n.Segment.Validate()
+}
+
+func (n *Notification) validateTargets() error {
+	listed := len(n.Users) + len(n.Channels) + len(n.Connections)
+	switch {
+	case n.Everyone && (listed > 0 || n.Event != nil):
+		return invalid("both everyone and particular targets are named; give one or the other")
+	case n.Event != nil && listed > 0:
+		return invalid("an event goes to its subscribers; it takes no other targets")
+	case n.Event != nil && n.Event.Type == "":
+		return invalid("event: type is missing")
+	case !n.Everyone && n.Event == nil && listed == 0:
+		return invalid("no targets: name users, channels or connections, an event, or everyone")
+	}
+	for i, u := range n.Users {
+		if err := checkUserID("users["+itoa(i)+"]", u); err != nil {
+			return err
+		}
+	}
+	for i, c := range n.Channels {
+		if c == "" {
+			return invalid("channels[%d] is empty", i)
+		}
+	}
+	for i, ref := range n.Connections {
+		if err := ref.Validate(); err != nil {
+			return &Error{Op: "connections[" + itoa(i) + "]", Err: err}
+		}
+	}
+	return nil
+}
+
+// Clone returns a copy that shares no slice with n but the bytes of Data.
+func (n *Notification) Clone() Notification {
+	c := *n
+	c.Users = slices.Clone(n.Users)
+	c.Channels = slices.Clone(n.Channels)
+	c.Connections = slices.Clone(n.Connections)
+	c.ExcludeUsers = slices.Clone(n.ExcludeUsers)
+	c.ExcludeConnections = slices.Clone(n.ExcludeConnections)
+	return c
+}
+
+func isToken(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,114 @@
+package sumu
+
+import (
+	"context"
+	"sync"
+)
+
+// NotifyClient hands a notification to whatever delivers it: a queue, a topic,
+// or a pusher in the same process. Most code calls notify.Send, which makes an
+// id and validates first.
+type NotifyClient interface {
+	// Send returns nil once the transport has accepted the notification: from
+	// then on it is not lost.
+	Send(ctx context.Context, n Notification) error
+}
+
+// Pusher delivers notifications to connections.
+type Pusher interface {
+	// Push returns one result for each notification, in their order, and the
+	// errors of the results joined. One notification's failure never stops
+	// another's. A connection that several notifications with the same ID
+	// reach gets the first of them only.
+	Push(ctx context.Context, batch ...Notification) ([]Result, error)
+}
+
+// Sender posts to one connection.
+type Sender interface {
+	// Post returns nil once the connection has taken the payload. ErrGone is
+	// returned when the connection is no more, ErrThrottled when the account or
+	// this one connection needs a pause, ErrForbidden when the sender itself is
+	// refused: a fault of configuration that holds for every connection.
+	Post(ctx context.Context, c Connection, p *Payload) error
+}
+
+// Result tells what became of one notification. Of the targets that were
+// found,
+//
+//	Targets == Delivered + Gone + Failed + Requeued
+//
+// always holds.
+type Result struct {
+	ID   string
+	Part string
+
+	Targets   int // connections that were found
+	Delivered int // posts that were accepted
+	Gone      int // connections that are no more; their rows were pruned
+	Failed    int // posts that cannot succeed or were tried often enough
+	Requeued  int // posts that may yet succeed: they are in Remainder
+
+	// Failures holds the first MaxFailures of the failed targets.
+	Failures []Failure
+
+	// Remainder is what is left to send, and nothing that was delivered: the
+	// caller hands it to its queue again. It holds the targets that may yet
+	// succeed and, where the push was cut short (by the deadline, or because
+	// the store failed), the targets that were not reached.
+	Remainder []Notification
+
+	// Err is why the push was cut short or refused: ErrInvalid, ErrTooLarge,
+	// ErrExpired, ErrForbidden, the store's error or the context's. It is nil
+	// when every target was found and posted to, whatever the posts' outcome.
+	// An Err with an empty Remainder is final.
+	Err error
+}
+
+// MaxFailures is how many failures a [Result] names, so that its size does not
+// grow with the targets.
+const MaxFailures = 100
+
+// Failure is one target that failed, and why.
+type Failure struct {
+	Target ConnectionRef
+	Err    error
+}
+
+// Payload is what is posted: prepared once, shared by all targets.
+type Payload struct {
+	data    []byte
+	mu      sync.Mutex
+	derived []derivedForm
+}
+
+type derivedForm struct {
+	key, value any
+}
+
+// NewPayload returns a payload that holds data, which must not change after.
+// ErrTooLarge is returned when it has more than [MaxPayload] bytes.
+func NewPayload(data []byte) (*Payload, error) {
+	if len(data) > MaxPayload {
+		return nil, tooLarge("payload has %d bytes; at most %d are allowed", len(data), MaxPayload)
+	}
+	return &Payload{data: data}, nil
+}
+
+// Bytes returns the payload itself. It must not be changed.
+func (p *Payload) Bytes() []byte { return p.data }
+
+// Derived returns what derive makes of the payload, computed once for each key:
+// a sender's hash or frame is shared by all targets too. A key is a value of
+// a type of the caller's own, as with [context.WithValue].
+func (p *Payload) Derived(key any, derive func(data []byte) any) any {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range p.derived {
+		if d.key == key {
+			return d.value
+		}
+	}
+	v := derive(p.data)
+	p.derived = append(p.derived, derivedForm{key, v})
+	return v
+}

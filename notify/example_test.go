@@ -1,0 +1,71 @@
+package notify_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/connstore/memstore"
+	"github.com/sumu-live/sumu/notify"
+	"github.com/sumu-live/sumu/pusher"
+)
+
+// printer is a sender that prints what it is asked to post.
+type printer struct{}
+
+func (printer) Post(_ context.Context, c sumu.Connection, p *sumu.Payload) error {
+	fmt.Printf("%s: %s\n", c.ID, p.Bytes())
+	return nil
+}
+
+func ExampleSend() {
+	ctx := context.Background()
+	store := new(memstore.Store)
+	_ = store.Put(ctx, sumu.Connection{UserID: "ann", ID: "laptop"})
+	push, err := pusher.New(store, printer{}, func(o *pusher.Options) { o.Tries = 1 })
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := notify.NewLocal(push)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	n, err := notify.ToUsers(map[string]any{"type": "order", "id": 7}, "ann")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := notify.Send(ctx, client, n); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println("closed:", client.Close(ctx)) // What was accepted is delivered first.
+	// Output:
+	// laptop: {"id":7,"type":"order"}
+	// closed: <nil>
+}
+
+func ExampleToUsers() {
+	var users []string // computed, and empty today
+	_, err := notify.ToUsers("hello", users...)
+	fmt.Println(err)
+	// Output:
+	// the list of users is empty; to reach all, use ToEveryone: invalid
+}
+
+func ExampleToConnections() {
+	n, err := notify.ToConnections("pong", sumu.ConnectionRef{UserID: "ann", ConnectionID: "laptop"})
+	fmt.Println(string(n.Data), n.Connections, err)
+	// Output:
+	// "pong" [{ann laptop}] <nil>
+}
+
+func ExampleToEveryone() {
+	n, err := notify.ToEveryone(map[string]string{"type": "news"}, "ann")
+	text, _ := n.MarshalJSON()
+	fmt.Println(string(text), err)
+	// Output:
+	// {"exclude_users":["ann"],"data":{"type":"news"}} <nil>
+}

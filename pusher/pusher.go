@@ -1,0 +1,178 @@
+// Package pusher delivers notifications to connections: it finds the targets
+// in a store, posts to each through a sender, retries what may yet succeed,
+// prunes what is gone, and accounts for every target.
+//
+//	push, err := pusher.New(store, sender)
+//	results, err := push.Push(ctx, sumu.Notification{
+//		Users: []string{"ann", "bob"},
+//		Data:  json.RawMessage(`{"type":"order","id":7}`),
+//	})
+//
+// # Delivery
+//
+// A failure of one target never stops the others. Every target that was found
+// ends as delivered, gone, failed with a reason, or named in the remainder,
+// and the counts add up; see [sumu.Result]. Whoever called Push hands the
+// remainder to its queue again: it holds nothing that was delivered. A target
+// gets a notification twice only where the answer to a post was lost.
+//
+// Notifications of one batch reach a connection in their order, also when a
+// post has to be tried again. Those with the same ID reach it once.
+//
+// # Cost
+//
+// Memory is flat in the number of targets: connections are streamed from the
+// store, at most [Options.Concurrency] posts are in flight, and when too many
+// of them fail for a while the push stops and leaves the rest in the
+// remainder. The exception is a batch in which several notifications share an
+// ID: it remembers their targets.
+package pusher
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sumu-live/sumu"
+)
+
+// Options tune a [Pusher]. The zero value of a field is its default.
+type Options struct {
+	// Concurrency is how many posts are in flight at once. Default 64;
+	// 1 to 10,000.
+	Concurrency int
+	// Lookahead is how many users and connections are looked up in the store
+	// ahead of the posts. Default 16; 1 to 1,000.
+	Lookahead int
+
+	// Tries is how often one push tries a post before it leaves it to the
+	// remainder. Default 3; 1 to 10. Between the tries the push waits, but
+	// holds up no other target of its batch. Use 1 where the caller has a
+	// queue that costs nothing, such as notify.Local.
+	Tries int
+	// Backoff is the longest pause before the second try; it doubles with each
+	// further one, and the actual pause is random between half of it and all.
+	// Default 100 ms; at most 1 min.
+	Backoff time.Duration
+	// Attempts is how often the targets of a notification are pushed in all,
+	// over its remainders: what then may still succeed is failed. Default 5;
+	// 1 to 100.
+	Attempts int
+	// PostTimeout is how long one post may take. Default 10 s; at least 1 ms.
+	PostTimeout time.Duration
+
+	// PruneAge: a connection that was accepted less than this ago is not
+	// pruned when a post finds it gone, because it may just be opening.
+	// Default 5 s; a negative value means 0.
+	PruneAge time.Duration
+
+	// Envelope wraps the data as {"type":"notification","id":"…","data":…}.
+	// Default: clients receive the data alone.
+	Envelope bool
+	// RefuseEmptyUsers refuses a request whose list of users is empty, which
+	// by the wire format is for everyone. Default: as the wire format says.
+	RefuseEmptyUsers bool
+
+	// Observer is told of posts, prunes and pushes.
+	Observer sumu.Observer
+	// Now is the clock. Default [time.Now].
+	Now func() time.Time
+}
+
+// Pusher is a [sumu.Pusher]. It is safe for concurrent use.
+type Pusher struct {
+	store  sumu.Store
+	sender sumu.Sender
+	opts   Options
+}
+
+var _ sumu.Pusher = (*Pusher)(nil)
+
+// New returns a Pusher that finds connections in store and posts through
+// sender. ErrInvalid is returned with every option that cannot be.
+func New(store sumu.Store, sender sumu.Sender, optFns ...func(*Options)) (*Pusher, error) {
+	var o Options
+	for _, fn := range optFns {
+		fn(&o)
+	}
+	o.Concurrency = cmp.Or(o.Concurrency, 64)
+	o.Lookahead = cmp.Or(o.Lookahead, 16)
+	o.Tries = cmp.Or(o.Tries, 3)
+	o.Backoff = cmp.Or(o.Backoff, 100*time.Millisecond)
+	o.Attempts = cmp.Or(o.Attempts, 5)
+	o.PostTimeout = cmp.Or(o.PostTimeout, 10*time.Second)
+	o.PruneAge = cmp.Or(o.PruneAge, 5*time.Second)
+	o.PruneAge = max(o.PruneAge, 0)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	var errs []error
+	if store == nil {
+		errs = append(errs, invalid("a Pusher needs a Store"))
+	}
+	if sender == nil {
+		errs = append(errs, invalid("a Pusher needs a Sender"))
+	}
+	errs = append(errs,
+		inRange("Concurrency", o.Concurrency, 1, 10_000),
+		inRange("Lookahead", o.Lookahead, 1, 1_000),
+		inRange("Tries", o.Tries, 1, 10),
+		inRange("Backoff", o.Backoff, time.Millisecond, time.Minute),
+		inRange("Attempts", o.Attempts, 1, 100),
+		inRange("PostTimeout", o.PostTimeout, time.Millisecond, time.Hour),
+	)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &Pusher{store: store, sender: sender, opts: o}, nil
+}
+
+func inRange[T int | time.Duration](name string, v, low, high T) error {
+	if v < low || v > high {
+		return invalid("%s is %v; it must be %v to %v", name, v, low, high)
+	}
+	return nil
+}
+
+func invalid(format string, args ...any) error {
+	return &sumu.Error{Op: fmt.Sprintf(format, args...), Kind: sumu.ErrInvalid}
+}
+
+// Push delivers a batch; see [sumu.Pusher] and [sumu.Result]. It stops before
+// the deadline of ctx, early enough (a tenth of the time it was given, at most
+// a second) for the posts in flight to be answered; what it did not reach is in
+// the remainders. A result's Err is
+//
+//   - ErrInvalid for a notification that does not validate, and ErrTooLarge for
+//     one over [sumu.MaxPayload]: refused before any post,
+//   - ErrExpired when the notification's deadline has passed,
+//   - ErrUnsupported for channels and events, which need a store that keeps them,
+//   - ErrForbidden when the sender is refused: the batch stops,
+//   - the store's error, or that of ctx, when it cut the push short.
+func (p *Pusher) Push(ctx context.Context, batch ...sumu.Notification) ([]sumu.Result, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	plans := make([]*plan, len(batch))
+	for i := range batch {
+		plans[i] = p.newPlan(&batch[i])
+	}
+	shareTargets(plans)
+	newRun(ctx, p, plans).do()
+
+	results := make([]sumu.Result, len(plans))
+	errs := make([]error, 0, len(plans))
+	for i, pl := range plans {
+		pl.finish(p.opts.Attempts)
+		results[i] = pl.result
+		if err := pl.result.Err; err != nil {
+			errs = append(errs, &sumu.Error{Op: "push " + pl.n.ID, Err: err})
+		}
+		if f := p.opts.Observer.Pushed; f != nil {
+			f(ctx, pl.result)
+		}
+	}
+	return results, errors.Join(errs...)
+}

@@ -1,0 +1,218 @@
+package pusher
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sumu-live/sumu"
+)
+
+const (
+	maxChunk    = 8     // targets taken by a worker at once, when there are many
+	maxRetrying = 1_000 // posts waiting for another try
+	maxAgain    = 5_000 // targets of one plan left to its remainder; then the run stops
+)
+
+// job is one post.
+type job struct {
+	plan  *plan
+	conn  sumu.Connection
+	tries int
+	err   error // of the last try; errNotStarted when there was none
+}
+
+var errNotStarted = errors.New("not started")
+
+// run is one call of Push. Its workers take targets from one stream, so that
+// memory stays flat and the stream's position says what is left.
+type run struct {
+	p      *Pusher
+	plans  []*plan
+	ctx    context.Context
+	stopAt time.Time // no post is started after; zero: no deadline
+
+	mu      sync.Mutex
+	next    func() (row, bool) // the stream; called under mu
+	ended   bool               // the stream has
+	ready   []job              // before the stream's: due again, or held back till now
+	retry   []job              // for the next round
+	lines   map[sumu.ConnectionRef]*line
+	taken   int
+	workers int
+	wg      sync.WaitGroup
+
+	close   func()      // releases the stream
+	stopped atomic.Bool // no more posts are started
+	cause   error       // why
+}
+
+// line is the queue before one connection, in a batch of several
+// notifications: they reach it in their order, also when a post is retried.
+type line struct {
+	waiting []job
+	gone    bool
+}
+
+func newRun(ctx context.Context, p *Pusher, plans []*plan) *run {
+	r := &run{p: p, ctx: ctx, plans: plans}
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		r.stopAt = deadline.Add(-min(left/10, time.Second))
+	}
+	if len(plans) > 1 {
+		r.lines = make(map[sumu.ConnectionRef]*line)
+	}
+	// Looking up ends at stopAt: afterwards there must be time to hand the
+	// remainder on.
+	cancel := func() {}
+	if !r.stopAt.IsZero() {
+		ctx, cancel = context.WithDeadline(ctx, r.stopAt)
+	}
+	next, stop := iter.Pull(r.p.rows(ctx, plans))
+	r.next = next
+	r.close = func() { stop(); cancel() }
+	return r
+}
+
+// do posts to everybody, then once more to those that may yet succeed, and so
+// on: a target that has to wait holds up nobody else.
+func (r *run) do() {
+	defer r.close()
+	for round := 1; ; round++ {
+		r.workers = 1
+		r.work()
+		r.wg.Wait()
+		if len(r.retry) == 0 || !r.pause(round) {
+			break
+		}
+		r.ready, r.retry = r.retry, nil
+	}
+	r.settleRest()
+}
+
+// pause waits before the next round. It reports false when the run has stopped
+// or would have to stop in the meantime.
+func (r *run) pause(round int) bool {
+	d := min(r.p.opts.Backoff<<(round-1), 10*time.Second)
+	d = d/2 + rand.N(d/2+1)
+	if r.stopped.Load() {
+		return false
+	}
+	if !r.stopAt.IsZero() && time.Now().Add(d).After(r.stopAt) {
+		r.stop(errDeadline)
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-r.ctx.Done():
+		r.stop(r.ctx.Err())
+		return false
+	}
+}
+
+// stop starts no more posts. The first cause counts.
+func (r *run) stop(cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopLocked(cause)
+}
+
+func (r *run) stopLocked(cause error) {
+	if r.cause == nil {
+		r.cause = cause
+		r.stopped.Store(true)
+	}
+}
+
+// work posts until nothing is left.
+func (r *run) work() {
+	t := newPatience(r.ctx, r.p.opts.PostTimeout)
+	defer t.end()
+	chunk := make([]job, 0, maxChunk)
+	for {
+		chunk = r.turn(chunk)
+		if len(chunk) == 0 {
+			return
+		}
+		for i := range chunk {
+			r.post(t, &chunk[i])
+		}
+	}
+}
+
+// post tries once.
+func (r *run) post(t *patience, j *job) {
+	if r.stopped.Load() {
+		j.err = errNotStarted
+		return
+	}
+	j.tries++
+	j.err = t.post(r.p.sender, j)
+	if errors.Is(j.err, sumu.ErrGone) {
+		r.prune(j)
+	}
+	if f := r.p.opts.Observer.Posted; f != nil {
+		f(r.ctx, j.conn.Ref(), j.plan.n.ID, j.err)
+	}
+}
+
+// prune removes the row of a connection that is gone. Its failure is not the
+// push's: the row is found gone again, or expires.
+func (r *run) prune(j *job) {
+	removed, err := r.p.store.Prune(r.ctx, j.conn.Ref(), r.p.opts.Now().Add(-r.p.opts.PruneAge))
+	if f := r.p.opts.Observer.Pruned; f != nil && (removed || err != nil) {
+		f(r.ctx, j.conn.Ref(), err)
+	}
+}
+
+// patience bounds each post of a worker by a timeout, at the price of one
+// timer for all of them.
+type patience struct {
+	parent  context.Context
+	timeout time.Duration
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	timer   *time.Timer
+}
+
+var errPostTimeout = errors.New("post timed out")
+
+func newPatience(parent context.Context, timeout time.Duration) *patience {
+	return &patience{parent: parent, timeout: timeout}
+}
+
+func (t *patience) post(s sumu.Sender, j *job) error {
+	if t.ctx == nil {
+		ctx, cancel := context.WithCancelCause(t.parent)
+		t.ctx, t.cancel = ctx, cancel
+		t.timer = time.AfterFunc(t.timeout, func() { cancel(errPostTimeout) })
+	} else {
+		t.timer.Reset(t.timeout)
+	}
+	err := s.Post(t.ctx, j.conn, j.plan.payload)
+	if t.timer.Stop() {
+		return err
+	}
+	// The timer has fired: this context is spent.
+	if err != nil && context.Cause(t.ctx) == errPostTimeout { //nolint:errorlint // Ours, never wrapped.
+		err = &sumu.Error{Op: "no answer in " + t.timeout.String(), Kind: sumu.ErrUnavailable, Err: err}
+	}
+	t.cancel(nil)
+	t.ctx = nil
+	return err
+}
+
+func (t *patience) end() {
+	if t.ctx != nil {
+		t.timer.Stop()
+		t.cancel(nil)
+	}
+}

@@ -1,0 +1,256 @@
+package pusher
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sumu-live/sumu"
+)
+
+// turn settles the posts of a worker and gives it the next ones; none: there
+// is nothing left for it.
+func (r *run) turn(done []job) []job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range done {
+		r.settle(&done[i])
+		done[i] = job{}
+	}
+	next := done[:0]
+	want := min(maxChunk, 1+r.taken/(4*r.p.opts.Concurrency))
+	for len(next) < want {
+		j, ok := r.take()
+		if !ok {
+			break
+		}
+		next = append(next, j)
+	}
+	r.taken += len(next)
+	more := len(r.ready) > 0 || !r.ended
+	switch {
+	case len(next) == 0:
+		r.workers--
+	case more && r.workers < r.p.opts.Concurrency && !r.stopped.Load():
+		r.workers++
+		r.wg.Go(r.work)
+	}
+	return next
+}
+
+// take returns the next post that may be made now.
+func (r *run) take() (job, bool) {
+	if n := len(r.ready); n > 0 && !r.stopped.Load() {
+		j := r.ready[0]
+		r.ready = r.ready[1:]
+		return j, true
+	}
+	for !r.ended {
+		if err := r.due(); err != nil {
+			r.stopLocked(err)
+		}
+		if r.stopped.Load() {
+			break
+		}
+		rw, ok := r.next()
+		if !ok {
+			r.ended = true
+			if err := r.due(); err != nil {
+				r.stopLocked(err) // It may have ended early for that.
+			}
+			break
+		}
+		if j, ok := r.found(rw); ok {
+			return j, true
+		}
+	}
+	return job{}, false
+}
+
+// due returns why no more posts may be started.
+func (r *run) due() error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	if !r.stopAt.IsZero() && !time.Now().Before(r.stopAt) {
+		return errDeadline
+	}
+	return nil
+}
+
+// found keeps account of what the stream yields. It reports whether that is a
+// target to post to now.
+func (r *run) found(rw row) (job, bool) {
+	pl := rw.unit.plan
+	if pl.found {
+		return job{}, false // Stopped on the way: expired, or its scan has failed.
+	}
+	pl.reached = rw.unit
+	switch {
+	case rw.end:
+		pl.passed(rw.unit)
+		return job{}, false
+	case rw.err != nil:
+		r.lookupFailed(pl, rw)
+		return job{}, false
+	case pl.expired(r.p):
+		pl.result.Err = &sumu.Error{Op: "notification", Kind: sumu.ErrExpired}
+		pl.found = true
+		return job{}, false
+	}
+	ref := rw.conn.Ref()
+	pl.last = ref
+	if rw.unit.named() {
+		pl.passed(rw.unit)
+	}
+	if pl.excluded(ref) || has(pl.seen, ref) {
+		return job{}, false
+	}
+	if pl.seen != nil {
+		pl.seen[ref] = struct{}{}
+	}
+	pl.result.Targets++
+	return r.admit(job{plan: pl, conn: rw.conn})
+}
+
+func (r *run) lookupFailed(pl *plan, rw row) {
+	if rw.unit.named() && errors.Is(rw.err, sumu.ErrGone) {
+		pl.result.Targets++
+		pl.result.Gone++
+		pl.passed(rw.unit)
+		return
+	}
+	if err := r.due(); err != nil {
+		r.stopLocked(err) // The stream was cut, and goes on where it has come to.
+		return
+	}
+	if pl.result.Err == nil {
+		pl.result.Err = rw.err
+	}
+	if sumu.Retryable(rw.err) {
+		pl.failedUnits = append(pl.failedUnits, failedUnit{rw.unit.index, pl.last})
+	}
+	pl.passed(rw.unit)
+}
+
+// passed moves the search behind a unit: at its end, and at once where a stop
+// before its end must not have it looked up again.
+func (pl *plan) passed(u unit) {
+	pl.reached.index = u.index + 1
+	pl.last = sumu.ConnectionRef{}
+	pl.found = pl.reached.index == pl.size()
+}
+
+// admit puts a post behind an earlier one to the same connection, if there is
+// one. It reports whether the post may be made now.
+func (r *run) admit(j job) (job, bool) {
+	if r.lines == nil {
+		return j, true
+	}
+	l := r.lines[j.conn.Ref()]
+	switch {
+	case l == nil:
+		r.lines[j.conn.Ref()] = &line{}
+		return j, true
+	case l.gone:
+		j.plan.result.Gone++
+		return job{}, false
+	}
+	l.waiting = append(l.waiting, j)
+	return job{}, false
+}
+
+// settle accounts for a post that was tried, or could not be started.
+func (r *run) settle(j *job) {
+	res := &j.plan.result
+	switch {
+	case j.err == nil:
+		res.Delivered++
+	case errors.Is(j.err, errNotStarted):
+		j.plan.leave(j)
+	case errors.Is(j.err, sumu.ErrGone):
+		res.Gone++
+	case errors.Is(j.err, sumu.ErrForbidden):
+		// A fault of configuration: every post would fail, none is proved gone.
+		r.stopLocked(j.err)
+		r.again(j)
+	case !sumu.Retryable(j.err):
+		j.plan.fail(j)
+	case j.tries < r.p.opts.Tries && len(r.retry) < maxRetrying && !r.stopped.Load():
+		r.retry = append(r.retry, *j)
+		return // Its line waits as well.
+	default:
+		r.again(j)
+	}
+	r.advance(j)
+}
+
+// advance lets the next post to the same connection go.
+func (r *run) advance(j *job) {
+	l := r.lines[j.conn.Ref()]
+	switch {
+	case l == nil:
+	case errors.Is(j.err, sumu.ErrGone):
+		l.gone = true
+		for _, w := range l.waiting {
+			w.plan.result.Gone++
+		}
+		l.waiting = nil
+	case len(l.waiting) > 0:
+		r.ready = append(r.ready, l.waiting[0])
+		l.waiting = l.waiting[1:]
+	default:
+		delete(r.lines, j.conn.Ref())
+	}
+}
+
+// again leaves a target that was tried to the remainder, or fails it when that
+// was the last attempt.
+func (r *run) again(j *job) {
+	pl := j.plan
+	pl.again = append(pl.again, j.conn.Ref())
+	if pl.n.Attempt+1 >= r.p.opts.Attempts {
+		pl.fail(j)
+	} else {
+		pl.result.Requeued++
+	}
+	if len(pl.again) >= maxAgain {
+		r.stopLocked(errTooMany)
+	}
+}
+
+var (
+	errDeadline = &sumu.Error{Op: "stopped before the deadline", Kind: sumu.ErrUnavailable}
+	errTooMany  = &sumu.Error{Op: "stopped because too many posts fail", Kind: sumu.ErrUnavailable}
+)
+
+func (pl *plan) fail(j *job) {
+	pl.result.Failed++
+	if len(pl.result.Failures) < sumu.MaxFailures {
+		pl.result.Failures = append(pl.result.Failures, sumu.Failure{Target: j.conn.Ref(), Err: j.err})
+	}
+}
+
+func (pl *plan) leave(j *job) { pl.left = append(pl.left, j.conn.Ref()) }
+
+// settleRest accounts for what is still waiting when the run has ended.
+func (r *run) settleRest() {
+	for i := range r.retry {
+		r.again(&r.retry[i])
+	}
+	rest := r.ready
+	for _, l := range r.lines {
+		rest = append(rest, l.waiting...)
+	}
+	for i := range rest {
+		if rest[i].tries > 0 {
+			r.again(&rest[i])
+		} else {
+			rest[i].plan.leave(&rest[i])
+		}
+	}
+	for _, pl := range r.plans {
+		if !pl.found && pl.result.Err == nil {
+			pl.result.Err = r.cause
+		}
+	}
+}

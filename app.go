@@ -1,6 +1,7 @@
 package sumu
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ type App struct {
 
 	mu     sync.RWMutex
 	routes map[string]Handler
+
+	// Wrapped once: a middleware may keep state for each handler it wraps.
+	pong, keepalive, fallback Handler
 }
 
 // AppOptions tune an [App]. The zero value is the default.
@@ -28,13 +32,14 @@ type AppOptions struct {
 	// a connection plus slack for clocks. Default 2 h 10 min; at least 1 s.
 	RowTTL time.Duration
 	// Subprotocols are those that the server speaks, the preferred one first.
-	// Default: "sumu". A client that offers some gets the first of these that
+	// Default nil: "sumu"; empty: none. A client that offers some gets the first of these that
 	// is among them; browsers fail when none is.
 	Subprotocols []string
 	// Default handles messages whose action has no handler, or that have none.
 	// Default: the reply of API Gateway, {"message":"Forbidden",…}.
 	Default Handler
-	// Middleware wraps every handler, the first one outermost.
+	// Middleware wraps every handler once, the built-in ones and Default too,
+	// the first one outermost.
 	Middleware []Middleware
 	// Observer is told what happens.
 	Observer Observer
@@ -45,13 +50,16 @@ type AppOptions struct {
 // NewApp returns an App that lets in whom auth accepts and keeps connections
 // in store. ErrInvalid is returned with every option that cannot be.
 func NewApp(auth Authorizer, store Store, optFns ...func(*AppOptions)) (*App, error) {
-	opts := AppOptions{
-		RowTTL:       MaxConnectionAge + 10*time.Minute,
-		Subprotocols: []string{"sumu"},
-		Now:          time.Now,
-	}
+	var opts AppOptions
 	for _, fn := range optFns {
 		fn(&opts)
+	}
+	opts.RowTTL = cmp.Or(opts.RowTTL, MaxConnectionAge+10*time.Minute)
+	if opts.Subprotocols == nil {
+		opts.Subprotocols = []string{"sumu"}
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
 	}
 	var errs []error
 	if auth == nil {
@@ -63,19 +71,27 @@ func NewApp(auth Authorizer, store Store, optFns ...func(*AppOptions)) (*App, er
 	if opts.RowTTL < time.Second {
 		errs = append(errs, invalid("RowTTL is %v; it must be at least 1s", opts.RowTTL))
 	}
-	if opts.Now == nil {
-		errs = append(errs, invalid("Now is nil"))
+	for i, mw := range opts.Middleware {
+		if mw == nil {
+			errs = append(errs, invalid("Middleware[%d] is nil", i))
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	opts.Subprotocols = slices.Clone(opts.Subprotocols)
 	opts.Middleware = slices.Clone(opts.Middleware)
-	return &App{auth: auth, store: store, opts: opts, routes: make(map[string]Handler)}, nil
+	if opts.Default == nil {
+		opts.Default = forbidden
+	}
+	a := &App{auth: auth, store: store, opts: opts, routes: make(map[string]Handler)}
+	a.pong, a.keepalive, a.fallback = a.wrap(pong), a.wrap(keepalive), a.wrap(opts.Default)
+	return a, nil
 }
 
 // Handle registers the handler of an action. Like [net/http.ServeMux] it
-// panics for an empty action, a nil handler, or one registered twice. "ping"
+// panics for an action that is empty or over 128 bytes, a nil handler, or one
+// registered twice. "ping"
 // and "keepalive" are handled unless they are registered.
 func (a *App) Handle(action string, h Handler) {
 	a.mu.Lock()
@@ -83,6 +99,8 @@ func (a *App) Handle(action string, h Handler) {
 	switch {
 	case action == "":
 		panic("sumu: empty action")
+	case len(action) > maxAction:
+		panic("sumu: action is over " + itoa(maxAction) + " bytes: " + action)
 	case h == nil:
 		panic("sumu: nil handler for action " + action)
 	case a.routes[action] != nil:
@@ -152,9 +170,18 @@ func (a *App) connect(ctx context.Context, r *ConnectRequest) (Session, error) {
 		return Session{}, &Error{Op: op + ": token has expired", Kind: ErrUnauthorized}
 	}
 	if err := a.store.Put(ctx, c); err != nil {
+		a.undo(ctx, c)
 		return Session{}, &Error{Op: op, Err: err}
 	}
 	return Session{Connection: c, Identity: id, Subprotocol: a.subprotocol(r)}, nil
+}
+
+// undo removes a row whose Put has failed: it may have been written all the
+// same, and would show the user as online until it expires.
+func (a *App) undo(ctx context.Context, c Connection) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = a.store.Delete(ctx, c.Ref()) // Nobody is left to tell; the row expires.
 }
 
 // rowExpiry is rounded up, so that a row is never shorter-lived than promised.

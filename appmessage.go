@@ -5,10 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"unicode/utf8"
 )
 
-// maxRef is how long a client's ref may be, in bytes.
-const maxRef = 64
+const (
+	// maxRef is how long a client's ref may be, in characters.
+	maxRef = 64
+	// maxAction is how long an action may be, in bytes. An error frame repeats
+	// it, and must not outgrow MaxPayload.
+	maxAction = 128
+)
 
 // Message routes a frame of a client to the handler of its action and returns
 // the frame to answer with; nil: none. m.Action and m.Ref are read from
@@ -18,9 +24,10 @@ const maxRef = 64
 //
 // with the codes bad_request, forbidden, too_large, rate_limited,
 // limit_exceeded and unavailable. A frame that is not JSON, or whose action is
-// missing, not a string or unknown, goes to [AppOptions.Default]; without one
-// it is answered as API Gateway does: {"message":"Forbidden","connectionId":…,
-// "requestId":…}. A handler that panics answers "unavailable".
+// missing, not a string, over 128 bytes or unknown, goes to
+// [AppOptions.Default]; without one it is answered as API Gateway does:
+// {"message":"Forbidden","connectionId":…,"requestId":…}. A handler that panics
+// answers "unavailable".
 func (a *App) Message(ctx context.Context, m Message) []byte {
 	start := a.opts.Now()
 	if m.ReceivedAt.IsZero() {
@@ -31,11 +38,12 @@ func (a *App) Message(ctx context.Context, m Message) []byte {
 	}
 	var reply []byte
 	err := m.readEnvelope()
+	route, handle := a.route(m.Action)
 	if err == nil {
-		reply, err = a.call(ctx, a.route(m.Action), m)
+		reply, err = a.call(ctx, handle, m)
 	}
 	if f := a.opts.Observer.Message; f != nil {
-		f(ctx, m.Connection, m.Action, a.opts.Now().Sub(start), err)
+		f(ctx, m.Connection, route, a.opts.Now().Sub(start), err)
 	}
 	if err != nil {
 		return m.errorFrame(err)
@@ -49,40 +57,41 @@ func (m *Message) readEnvelope() error {
 	m.Action, m.Ref = "", ""
 	members, err := object(m.Body)
 	if err != nil {
-		return nil //nolint:nilerr // Not JSON: routed as a frame without action.
+		return nil // Not JSON: routed as a frame without action.
 	}
 	if raw := members["action"]; len(raw) > 0 && raw[0] == '"' {
 		_ = json.Unmarshal(raw, &m.Action) // A JSON string always fits.
+		if len(m.Action) > maxAction {
+			m.Action = ""
+		}
 	}
 	raw, ok := members["ref"]
 	if !ok {
 		return nil
 	}
 	var ref *string
-	if err := json.Unmarshal(raw, &ref); err != nil || ref == nil || len(*ref) > maxRef {
-		return invalid("ref is not a string of at most %d bytes", maxRef)
+	if err := json.Unmarshal(raw, &ref); err != nil || ref == nil || utf8.RuneCountInString(*ref) > maxRef {
+		return invalid("ref is not a string of at most %d characters", maxRef)
 	}
 	m.Ref = *ref
 	return nil
 }
 
-func (a *App) route(action string) Handler {
+// route returns the handler of an action, and the name of its route: unlike
+// the action, which clients make up, it is one of a few.
+func (a *App) route(action string) (name string, h Handler) {
 	a.mu.RLock()
-	h := a.routes[action]
+	h = a.routes[action]
 	a.mu.RUnlock()
-	if h != nil {
-		return h
+	switch {
+	case h != nil:
+		return action, h
+	case action == "ping":
+		return action, a.pong
+	case action == "keepalive":
+		return action, a.keepalive
 	}
-	switch action {
-	case "ping":
-		return pong
-	case "keepalive":
-		return keepalive
-	}
-	if a.opts.Default != nil {
-		return a.wrap(a.opts.Default)
-	}
-	return forbidden
+	return "$default", a.fallback
 }
 
 // pong answers as the original's route does, with the ref if there is one.
@@ -123,11 +132,12 @@ func (a *App) call(ctx context.Context, h Handler, m Message) (reply []byte, err
 }
 
 func (m *Message) errorFrame(err error) []byte {
+	code, text := wireError(err)
 	return mustJSON(struct {
 		Type    string `json:"type"`
 		Action  string `json:"action"`
 		Ref     string `json:"ref,omitempty"`
 		Code    string `json:"code"`
 		Message string `json:"message"`
-	}{"error", m.Action, m.Ref, wireCode(err), wireText(err)})
+	}{"error", m.Action, m.Ref, code, text})
 }

@@ -1,6 +1,9 @@
 package sumu
 
-import "time"
+import (
+	"time"
+	"unicode/utf8"
+)
 
 // Connection is one row of the connections table: one open socket of a user.
 type Connection struct {
@@ -32,8 +35,8 @@ func (c Connection) Live(now time.Time) bool {
 	return c.DeleteAt.IsZero() || now.Before(c.DeleteAt)
 }
 
-// Validate returns ErrInvalid when the user id or the connection id is empty
-// or too long.
+// Validate returns ErrInvalid when the user id or the connection id is empty,
+// too long, or not UTF-8.
 func (c Connection) Validate() error { return c.Ref().Validate() }
 
 // ConnectionRef names a connection by its user and its id.
@@ -42,7 +45,7 @@ type ConnectionRef struct {
 	ConnectionID string `json:"connection_id"`
 }
 
-// Validate returns ErrInvalid when either part is empty or too long.
+// Validate returns ErrInvalid when either part is empty, too long, or not UTF-8.
 func (r ConnectionRef) Validate() error {
 	if err := checkUserID("user_id", r.UserID); err != nil {
 		return err
@@ -52,6 +55,8 @@ func (r ConnectionRef) Validate() error {
 		return invalid("connection_id is empty")
 	case n > MaxConnectionID:
 		return invalid("connection_id has %d bytes; at most %d are allowed", n, MaxConnectionID)
+	case !utf8.ValidString(r.ConnectionID):
+		return invalid("connection_id is not valid UTF-8")
 	}
 	return nil
 }
@@ -62,6 +67,8 @@ func checkUserID(what, id string) error {
 		return invalid("%s is empty", what)
 	case n > MaxUserID:
 		return invalid("%s has %d bytes; at most %d are allowed", what, n, MaxUserID)
+	case !utf8.ValidString(id): // JSON would turn it into another user's.
+		return invalid("%s is not valid UTF-8", what)
 	}
 	return nil
 }

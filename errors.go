@@ -88,13 +88,13 @@ func Retryable(err error) bool {
 	if err == nil {
 		return false
 	}
-	if e, ok := err.(*Error); ok { //nolint:errorlint // This walks the tree itself.
+	if e, ok := err.(*Error); ok { // This walks the tree itself.
 		if e.Kind != nil {
 			return !isPermanentKind(e.Kind)
 		}
-		return Retryable(e.Err)
+		return e.Err == nil || Retryable(e.Err)
 	}
-	switch u := err.(type) { //nolint:errorlint // As above.
+	switch u := err.(type) {
 	case interface{ Unwrap() []error }:
 		for _, sub := range u.Unwrap() {
 			if Retryable(sub) {
@@ -112,44 +112,59 @@ func Retryable(err error) bool {
 
 func isPermanentKind(err error) bool {
 	for _, kind := range permanent {
-		if err == kind { //nolint:errorlint // A kind, never wrapped.
+		if err == kind { // A kind, never wrapped.
 			return true
 		}
 	}
 	return false
 }
 
-// wireCode is the code of an error frame for err; see [App.Message].
-func wireCode(err error) string {
-	switch {
-	case errors.Is(err, ErrInvalid):
-		return "bad_request"
-	case errors.Is(err, ErrForbidden), errors.Is(err, ErrUnauthorized):
-		return "forbidden"
-	case errors.Is(err, ErrTooLarge):
-		return "too_large"
-	case errors.Is(err, ErrLimit):
-		return "limit_exceeded"
-	case errors.Is(err, ErrThrottled):
-		return "rate_limited"
-	}
-	return "unavailable"
+// wireCodes are the kinds that an error frame tells apart; see [App.Message].
+var wireCodes = []struct {
+	kind error
+	code string
+}{
+	{ErrInvalid, "bad_request"},
+	{ErrUnsupported, "bad_request"},
+	{ErrForbidden, "forbidden"},
+	{ErrUnauthorized, "forbidden"},
+	{ErrTooLarge, "too_large"},
+	{ErrLimit, "limit_exceeded"},
+	{ErrThrottled, "rate_limited"},
 }
 
-// wireText is what a client may read of err: the outermost operation and its
-// kind, without the cause, which may tell of things inside.
-func wireText(err error) string {
+// wireError is what a client may read of err: a code, and the outermost
+// operation or else the kind, without the cause, which may tell of things
+// inside. As in [Retryable] the outermost kind decides: a dependency that
+// refused our own request is not the client's bad request.
+func wireError(err error) (code, text string) {
 	var e *Error
-	if !errors.As(err, &e) || wireCode(err) == "unavailable" {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return "timed out; try again"
+	errors.As(err, &e)
+	op, cause := "", err
+	for e != nil {
+		if op == "" {
+			op = e.Op
 		}
-		return "try again later"
+		if e.Kind != nil {
+			cause = e.Kind
+			break
+		}
+		cause, e = e.Err, nil
+		errors.As(cause, &e)
 	}
-	if e.Op != "" {
-		return e.Op
+	for _, w := range wireCodes {
+		if !errors.Is(cause, w.kind) {
+			continue
+		}
+		if op == "" {
+			op = w.kind.Error()
+		}
+		return w.code, op
 	}
-	return e.Kind.Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "unavailable", "timed out; try again"
+	}
+	return "unavailable", "try again later"
 }
 
 // tooLarge is an ErrTooLarge whose text is meant for whoever sent the request.

@@ -2,6 +2,8 @@ package sumu
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"strings"
 	"time"
 )
@@ -58,12 +60,16 @@ func (r *ConnectRequest) Subprotocols() []string {
 }
 
 // String returns the connection's id and address only: the rest may hold a token.
-func (r *ConnectRequest) String() string {
+func (r ConnectRequest) String() string {
 	return "connect " + r.ConnectionID + " from " + r.SourceIP
 }
 
-// GoString is String: a request printed with %#v must not show a token either.
-func (r *ConnectRequest) GoString() string { return r.String() }
+// Format writes String whatever the verb: none may show a token.
+func (r ConnectRequest) Format(s fmt.State, _ rune) { io.WriteString(s, r.String()) }
+
+// MarshalText is String: neither encoding/json nor a handler of log/slog may
+// show a token.
+func (r ConnectRequest) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // Authorizer decides who a connecting client is.
 type Authorizer interface {

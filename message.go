@@ -14,7 +14,7 @@ type Message struct {
 	// Action chose the handler: the frame's top-level string "action"; "" for
 	// a frame without one, which only [AppOptions.Default] sees.
 	Action string
-	// Ref comes back in the reply: the frame's "ref", at most 64 bytes; "".
+	// Ref comes back in the reply: the frame's "ref", at most 64 characters; "": none.
 	Ref string
 	// Body is the whole frame. It must not be changed or kept after the
 	// handler has returned.

@@ -3,6 +3,7 @@ package sumu
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -50,7 +51,14 @@ type Notification struct {
 	Segment Segment
 	// After is the last connection of Users[0] that was already tried.
 	After string
+
+	emptyUsers bool
 }
+
+// EmptyUsers reports whether the notification is for everyone only because it
+// was read from a request with an empty list of users, which a program may
+// have computed. Pushers can be told to refuse it.
+func (n *Notification) EmptyUsers() bool { return n.Everyone && n.emptyUsers }
 
 // Event is something that happened, sent to the connections that subscribed to it.
 type Event struct {
@@ -60,21 +68,20 @@ type Event struct {
 
 const (
 	maxNotificationID = 100 // with Part within SQS's limit of 128 for a deduplication id
-	maxPart           = 28
+	maxPart           = 27
+	partAlphabet      = "abcdefghijklmnopqrstuvwxyz0123456789" // no "/", so that a key has one reading
 )
 
-// Key is the id and the part: what tells one message from every other.
-func (n *Notification) Key() string {
-	if n.Part == "" {
-		return n.ID
-	}
-	return n.ID + "/" + n.Part
-}
+// Key is the id, "/" and the part: what tells one message from every other.
+func (n *Notification) Key() string { return n.ID + "/" + n.Part }
 
 // Validate returns ErrInvalid, with what is wrong and where, unless the
 // notification can be sent; ErrTooLarge when its data is over [MaxPayload].
 func (n *Notification) Validate() error {
 	if err := n.validateTargets(); err != nil {
+		return err
+	}
+	if err := n.validateExcluded(); err != nil {
 		return err
 	}
 	switch {
@@ -88,10 +95,12 @@ func (n *Notification) Validate() error {
 		return tooLarge("data has %d bytes; at most %d are allowed", len(n.Data), MaxPayload)
 	case len(n.ID) > maxNotificationID || !isToken(n.ID):
 		return invalid("id is not made of at most %d printable ASCII characters without spaces", maxNotificationID)
-	case len(n.Part) > maxPart || !isToken(n.Part):
-		return invalid("part is not made of at most %d printable ASCII characters without spaces", maxPart)
+	case len(n.Part) > maxPart || strings.Trim(n.Part, partAlphabet) != "":
+		return invalid("part is not made of at most %d lower-case letters and digits", maxPart)
 	case n.Attempt < 0:
 		return invalid("attempt is negative")
+	case n.Deadline.Unix() > maxUnixSeconds || n.Deadline.Unix() < -maxUnixSeconds:
+		return invalid("deadline is out of range")
 	}
 	return n.Segment.Validate()
 }
@@ -103,9 +112,9 @@ func (n *Notification) validateTargets() error {
 		return invalid("both everyone and particular targets are named; give one or the other")
 	case n.Event != nil && listed > 0:
 		return invalid("an event goes to its subscribers; it takes no other targets")
-	case n.Event != nil && n.Event.Type == "":
-		return invalid("event: type is missing")
-	case !n.Everyone && n.Event == nil && listed == 0:
+	case n.Event != nil:
+		return n.Event.validate()
+	case !n.Everyone && listed == 0:
 		return invalid("no targets: name users, channels or connections, an event, or everyone")
 	}
 	for i, u := range n.Users {
@@ -114,8 +123,8 @@ func (n *Notification) validateTargets() error {
 		}
 	}
 	for i, c := range n.Channels {
-		if c == "" {
-			return invalid("channels[%d] is empty", i)
+		if c == "" || !utf8.ValidString(c) {
+			return invalid("channels[%d] is empty or not valid UTF-8", i)
 		}
 	}
 	for i, ref := range n.Connections {
@@ -126,9 +135,41 @@ func (n *Notification) validateTargets() error {
 	return nil
 }
 
-// Clone returns a copy that shares no slice with n but the bytes of Data.
+func (n *Notification) validateExcluded() error {
+	for _, list := range []struct {
+		name string
+		ids  []string
+	}{{"exclude_users", n.ExcludeUsers}, {"exclude_connections", n.ExcludeConnections}} {
+		for i, id := range list.ids {
+			if !utf8.ValidString(id) { // JSON would exclude another one.
+				return invalid("%s[%d] is not valid UTF-8", list.name, i)
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Event) validate() error {
+	switch {
+	case e.Type == "":
+		return invalid("event: type is missing")
+	case !utf8.ValidString(e.Type):
+		return invalid("event: type is not valid UTF-8")
+	case e.Payload != nil && (!json.Valid(e.Payload) || !utf8.Valid(e.Payload)):
+		return invalid("event: payload is not valid JSON")
+	case len(e.Payload) > MaxPayload:
+		return tooLarge("event: payload has %d bytes; at most %d are allowed", len(e.Payload), MaxPayload)
+	}
+	return nil
+}
+
+// Clone returns a copy that shares nothing with n but the bytes of Data and of
+// the event's payload.
 func (n *Notification) Clone() Notification {
 	c := *n
+	if n.Event != nil {
+		c.Event = &Event{Type: n.Event.Type, Payload: n.Event.Payload}
+	}
 	c.Users = slices.Clone(n.Users)
 	c.Channels = slices.Clone(n.Channels)
 	c.Connections = slices.Clone(n.Connections)

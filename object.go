@@ -3,6 +3,7 @@ package sumu
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"unicode/utf8"
 )
 
@@ -38,7 +39,7 @@ func object(data []byte) (map[string]json.RawMessage, error) {
 	if _, err := dec.Token(); err != nil {
 		return nil, notJSON(err)
 	}
-	if dec.More() {
+	if _, err := dec.Token(); err != io.EOF { // Never wrapped. Not More: it takes a stray "}" for an end.
 		return nil, invalid("text goes on after the JSON object")
 	}
 	return members, nil
@@ -46,7 +47,7 @@ func object(data []byte) (map[string]json.RawMessage, error) {
 
 // notJSON leaves out what the decoder saw: it may be part of a payload.
 func notJSON(err error) error {
-	if syntax, ok := err.(*json.SyntaxError); ok { //nolint:errorlint // Never wrapped.
+	if syntax, ok := err.(*json.SyntaxError); ok { // Never wrapped.
 		return invalid("not valid JSON (at byte %d)", syntax.Offset)
 	}
 	return invalid("not valid JSON: it ends too early")

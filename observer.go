@@ -16,10 +16,12 @@ type Observer struct {
 	Refused func(ctx context.Context, connectionID, sourceIP string, err error)
 	// Disconnected: a connection ended; err is that of removing its row.
 	Disconnected func(ctx context.Context, c Connection, reason DisconnectReason, err error)
-	// Message: a client's message was handled; err is what its handler returned.
-	Message func(ctx context.Context, c Connection, action string, took time.Duration, err error)
+	// Message: a client's message was handled; err is what its handler
+	// returned. route is its action, or "$default" for one without a handler of
+	// its own: there are as many routes as handlers, whatever clients send.
+	Message func(ctx context.Context, c Connection, route string, took time.Duration, err error)
 
-	// Posted: one post ended. err is nil, or what the last try returned.
+	// Posted: one try of a post ended.
 	Posted func(ctx context.Context, target ConnectionRef, notificationID string, err error)
 	// Pruned: the row of a connection that is gone was removed, or not, with err.
 	Pruned func(ctx context.Context, target ConnectionRef, err error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"math"
 	"strconv"
 	"time"
 )
@@ -59,7 +60,7 @@ func (e PresenceEvent) MarshalJSON() ([]byte, error) {
 	}})
 }
 
-// UnmarshalJSON reads the wire format.
+// UnmarshalJSON reads the wire format. ErrInvalid is returned for anything else.
 func (e *PresenceEvent) UnmarshalJSON(data []byte) error {
 	var w presenceJSON
 	if err := json.Unmarshal(data, &w); err != nil {
@@ -71,13 +72,18 @@ func (e *PresenceEvent) UnmarshalJSON(data []byte) error {
 		return invalid("presence event: type is not \"presence\"")
 	case w.Message.Status != Online && w.Message.Status != Offline:
 		return invalid("presence event: status is neither ONLINE nor OFFLINE")
-	case err != nil:
-		return invalid("presence event: timestamp is not a number of seconds")
+	case err != nil || math.Abs(seconds) > maxUnixSeconds:
+		return invalid("presence event: timestamp is not a number of seconds since 1970")
+	case w.Message.Version < 1:
+		return invalid("presence event: version is not above 0")
+	}
+	if err := checkUserID("presence event: user_id", w.Message.UserID); err != nil {
+		return err
 	}
 	*e = PresenceEvent{
 		UserID:  w.Message.UserID,
 		Status:  w.Message.Status,
-		At:      time.UnixMilli(int64(seconds*1000 + 0.5)),
+		At:      time.UnixMilli(int64(math.Round(seconds * 1000))),
 		Version: w.Message.Version,
 	}
 	return nil
@@ -141,6 +147,7 @@ type PresenceStore interface {
 	MarkAnnounced(ctx context.Context, userID string, version int64) error
 
 	// PresenceRows yields the rows of a segment, streamed. Segment.After names
-	// a row by its UserID alone. After an error it yields nothing more.
+	// a row by its UserID alone. The loop's body may call the store. After an
+	// error it yields nothing more.
 	PresenceRows(ctx context.Context, seg Segment) iter.Seq2[PresenceRow, error]
 }

@@ -57,11 +57,20 @@ type Result struct {
 	// the store failed), the targets that were not reached.
 	Remainder []Notification
 
+	// GivenUp is what was tried for the last time and did not succeed: the
+	// caller hands it to its dead-letter queue. Its connections are Failed.
+	GivenUp []Notification
+
 	// Err is why the push was cut short or refused: ErrInvalid, ErrTooLarge,
 	// ErrExpired, ErrForbidden, the store's error or the context's. It is nil
 	// when every target was found and posted to, whatever the posts' outcome.
-	// An Err with an empty Remainder is final.
 	Err error
+}
+
+// Refused reports whether nothing was done for the notification and nothing
+// will be: it is invalid, too large, unsupported or past its deadline.
+func (r *Result) Refused() bool {
+	return r.Err != nil && r.Targets == 0 && len(r.Remainder)+len(r.GivenUp) == 0
 }
 
 // MaxFailures is how many failures a [Result] names, so that its size does not

@@ -42,7 +42,8 @@ type Store interface {
 	// All yields the rows of a segment, streamed: memory does not grow with
 	// their number. The order is the driver's, but stable: a row that is there
 	// from beginning to end is yielded exactly once, also when the scan was
-	// stopped and resumed with seg.After. After an error it yields nothing more.
+	// stopped and resumed with seg.After. The loop's body may call the store.
+	// After an error it yields nothing more.
 	All(ctx context.Context, seg Segment) iter.Seq2[Connection, error]
 }
 

@@ -1,0 +1,116 @@
+package authorizer
+
+import (
+	"context"
+
+	"github.com/sumu-live/sumu"
+)
+
+// Authorizer verifies tokens. It is safe for concurrent use and starts no
+// goroutine of its own.
+type Authorizer struct {
+	keys KeySource
+	algs map[string]algorithm
+	opts Options
+}
+
+var _ sumu.Authorizer = (*Authorizer)(nil)
+
+// New returns an authorizer that trusts the keys of a source. ErrInvalid is
+// returned with every option that cannot be; Issuer and Audiences must be
+// given.
+func New(keys KeySource, optFns ...func(*Options)) (*Authorizer, error) {
+	var opts Options
+	for _, fn := range optFns {
+		fn(&opts)
+	}
+	opts.complete()
+	errs := opts.validate()
+	if keys == nil {
+		errs = append(errs, invalid("an Authorizer needs a KeySource"))
+	}
+	if err := joined(errs); err != nil {
+		return nil, err
+	}
+	algs, err := newAlgorithms()
+	if err != nil {
+		return nil, &sumu.Error{Op: "authorizer", Kind: sumu.ErrUnsupported, Err: err}
+	}
+	opts.own()
+	return &Authorizer{keys: keys, algs: algs, opts: opts}, nil
+}
+
+// Authorize verifies the token of a connect request: the one of the first of
+// [Options.Sources] that has one. ErrUnauthorized is returned for a token that
+// is missing or does not verify, ErrForbidden for one that verifies but is for
+// another audience, ErrUnavailable when the keys cannot be had.
+func (a *Authorizer) Authorize(ctx context.Context, r *sumu.ConnectRequest) (sumu.Identity, error) {
+	for _, source := range a.opts.Sources {
+		if token := source.read(r, source.name); token != "" {
+			return a.Verify(ctx, token)
+		}
+	}
+	return sumu.Identity{}, refuse(ErrNoToken)
+}
+
+// Verify verifies a token and returns who it speaks for. Its errors are those
+// of [Authorizer.Authorize].
+func (a *Authorizer) Verify(ctx context.Context, token string) (sumu.Identity, error) {
+	switch {
+	case token == "":
+		return sumu.Identity{}, refuse(ErrNoToken)
+	case len(token) > a.opts.MaxToken:
+		return sumu.Identity{}, refuse(ErrTokenTooLong)
+	}
+	c, err := parseCompact(token)
+	if err != nil {
+		return sumu.Identity{}, refuse(err)
+	}
+	alg, ok := a.algs[c.alg]
+	if !ok {
+		return sumu.Identity{}, refuse(ErrAlgorithm)
+	}
+	keys, err := a.keys.Keys(ctx, c.kid)
+	if err != nil {
+		return sumu.Identity{}, &sumu.Error{Op: opVerify, Kind: sumu.ErrUnavailable, Err: err}
+	}
+	if err := a.checkSignature(c, alg, keys); err != nil {
+		return sumu.Identity{}, refuse(err)
+	}
+	id, err := a.identity(c.payload)
+	if err != nil {
+		return sumu.Identity{}, refuse(err)
+	}
+	return id, nil
+}
+
+// checkSignature tries the keys that fit the token. Several keys are tried
+// only where they share the key id that the token names; a token whose key id names
+// no key must fit exactly one, or an attacker's choice of it would widen what is
+// trusted.
+func (a *Authorizer) checkSignature(c compact, alg algorithm, keys []Key) error {
+	now := a.opts.Now()
+	var named, unnamed []Key
+	for _, k := range keys {
+		switch {
+		case k.Algorithm != "" && k.Algorithm != c.alg, !alg.fits(k.Public):
+		case !k.NotAfter.IsZero() && now.After(k.NotAfter):
+		case c.kid != "" && k.ID == c.kid:
+			named = append(named, k)
+		case c.kid == "" || k.ID == "":
+			unnamed = append(unnamed, k)
+		}
+	}
+	if len(named) == 0 {
+		if len(unnamed) != 1 {
+			return ErrUnknownKey
+		}
+		named = unnamed
+	}
+	for _, k := range named[:min(len(named), maxTried)] {
+		if alg.verify(k.Public, c.signed, c.sig) {
+			return nil
+		}
+	}
+	return ErrSignature
+}

@@ -1,0 +1,167 @@
+package authorizer
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"unicode/utf8"
+)
+
+// member is one member of a JSON object: its name, unescaped, and the text of
+// its value.
+type member struct {
+	name, value []byte
+}
+
+// object is the members of a JSON object in their order.
+type object []member
+
+// get returns the text of a member's value; nil when there is none.
+func (o object) get(name string) []byte {
+	for _, m := range o {
+		if string(m.name) == name {
+			return m.value
+		}
+	}
+	return nil
+}
+
+// parseObject reads a JSON object of at most limit members. Unlike
+// encoding/json it tells "sub" from "Sub" and refuses a name that comes twice:
+// two readers of one token must not see two users in it. The result shares the
+// memory of data.
+func parseObject(data []byte, limit int) (object, bool) {
+	if !utf8.Valid(data) || !json.Valid(data) {
+		return nil, false
+	}
+	s := scanner{data: data}
+	if s.peek() != '{' {
+		return nil, false
+	}
+	s.pos++
+	members := make(object, 0, 12)
+	for s.peek() != '}' {
+		name := s.value()
+		name = name[1 : len(name)-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			unescaped, ok := unquote(s.data[s.pos-len(name)-2 : s.pos])
+			if !ok {
+				return nil, false
+			}
+			name = []byte(unescaped)
+		}
+		s.peek()
+		s.pos++ // The colon.
+		s.peek()
+		value := s.value()
+		same := func(m member) bool { return bytes.Equal(m.name, name) }
+		// The limit keeps this from being slow.
+		if len(members) == limit || slices.ContainsFunc(members, same) {
+			return nil, false
+		}
+		members = append(members, member{name, value})
+		if s.peek() == ',' {
+			s.pos++
+		}
+	}
+	return members, true
+}
+
+// parseList reads the elements of a JSON list, each as its text. data must be
+// valid JSON.
+func parseList(data []byte) ([][]byte, bool) {
+	s := scanner{data: data}
+	if s.peek() != '[' {
+		return nil, false
+	}
+	s.pos++
+	var elements [][]byte
+	for s.peek() != ']' {
+		elements = append(elements, s.value())
+		if s.peek() == ',' {
+			s.pos++
+		}
+	}
+	return elements, true
+}
+
+// unquote returns the string of a JSON value; not ok when it is none, or when
+// it holds half of a surrogate pair: two different ids must not become one.
+func unquote(value []byte) (string, bool) {
+	if len(value) < 2 || value[0] != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(value, '\\') < 0 {
+		return string(value[1 : len(value)-1]), true
+	}
+	var s string
+	if json.Unmarshal(value, &s) != nil {
+		return "", false
+	}
+	return s, !bytes.ContainsRune([]byte(s), utf8.RuneError)
+}
+
+// scanner walks text that is known to be valid JSON, which is why it need not
+// check for its end.
+type scanner struct {
+	data []byte
+	pos  int
+}
+
+// peek skips white space and returns the byte behind it.
+func (s *scanner) peek() byte {
+	for {
+		switch c := s.data[s.pos]; c {
+		case ' ', '\t', '\r', '\n':
+			s.pos++
+		default:
+			return c
+		}
+	}
+}
+
+// value returns the text of the value at pos and moves behind it.
+func (s *scanner) value() []byte {
+	start, depth := s.pos, 0
+	for {
+		switch s.data[s.pos] {
+		case '"':
+			s.skipString()
+		case '{', '[':
+			depth++
+			s.pos++
+			continue
+		case '}', ']':
+			depth--
+			s.pos++
+		case ',', ':', ' ', '\t', '\r', '\n':
+			s.pos++
+			continue
+		default:
+			s.skipLiteral()
+		}
+		if depth == 0 {
+			return s.data[start:s.pos]
+		}
+	}
+}
+
+func (s *scanner) skipString() {
+	for s.pos++; s.data[s.pos] != '"'; s.pos++ {
+		if s.data[s.pos] == '\\' {
+			s.pos++
+		}
+	}
+	s.pos++
+}
+
+// skipLiteral moves behind a number, true, false or null.
+func (s *scanner) skipLiteral() {
+	for s.pos < len(s.data) {
+		switch s.data[s.pos] {
+		case ',', ':', '}', ']', ' ', '\t', '\r', '\n':
+			return
+		}
+		s.pos++
+	}
+}

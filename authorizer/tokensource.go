@@ -1,0 +1,70 @@
+package authorizer
+
+import (
+	"strings"
+
+	"github.com/sumu-live/sumu"
+)
+
+// TokenSource is a place of a request that may hold a token. It is made by
+// [FromQuery], [FromHeader] or [FromSubprotocol].
+type TokenSource struct {
+	name string
+	read func(r *sumu.ConnectRequest, name string) string // "": no token here
+}
+
+// FromQuery reads a parameter of the query, whose name is compared exactly.
+// A scheme "Bearer " before the token is removed. Of several values the first
+// that is a token counts. Addresses end in the logs of proxies: prefer another source
+// where the client can choose.
+func FromQuery(name string) TokenSource {
+	return TokenSource{name: name, read: func(r *sumu.ConnectRequest, name string) string {
+		return firstBearer(r.Query[name])
+	}}
+}
+
+// FromHeader reads a header, whose name may be in any case. The token may
+// follow the scheme "Bearer" (in any case) or stand alone; a value with
+// another scheme, such as Basic, is no token. Of several values the first
+// that is a token counts.
+func FromHeader(name string) TokenSource {
+	return TokenSource{name: name, read: func(r *sumu.ConnectRequest, name string) string {
+		return firstBearer(r.HeaderValues(name))
+	}}
+}
+
+// FromSubprotocol reads the first sub-protocol that the client offers with
+// this prefix: new WebSocket(url, ["sumu", "bearer." + token]) is how a browser
+// sends a token without putting it into the address. It is never echoed.
+func FromSubprotocol(prefix string) TokenSource {
+	return TokenSource{name: prefix, read: func(r *sumu.ConnectRequest, prefix string) string {
+		for _, p := range r.Subprotocols() {
+			if token, ok := strings.CutPrefix(p, prefix); ok && token != "" {
+				return token
+			}
+		}
+		return ""
+	}}
+}
+
+func firstBearer(values []string) string {
+	for _, v := range values {
+		if token := bearer(v); token != "" {
+			return token
+		}
+	}
+	return ""
+}
+
+// bearer takes the token from "Bearer <token>" or "<token>".
+func bearer(value string) string {
+	value = strings.Trim(value, " \t")
+	scheme, rest, found := strings.Cut(value, " ")
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		return strings.Trim(rest, " \t")
+	case found:
+		return "" // Another scheme: credentials for somebody else.
+	}
+	return value
+}

@@ -1,0 +1,60 @@
+# make help lists the targets. Each runs from a fresh clone; the tools they use
+# are pinned in tools/go.mod and test/tooling/package-lock.json.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+
+# Not stamped with the commit: git refuses to tell it of a checkout that
+# belongs to another user, as in many containers, and the build would fail.
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+
+NODE_DONE = test/tooling/node_modules/.package-lock.json
+RACE      = go test -race -shuffle=on
+
+# What a test that needs a component asks for: with it, one that cannot start
+# is a failure. Without it, such a test is skipped and says how to run it.
+E2E = SUMU_E2E=1 SUMU_CHROMIUM="$$(tools/chromium.sh)"
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: test
+test: check-machine components lint ## Everything: lint, all tests with real components, a smoke run of the benchmarks
+	$(E2E) $(RACE) -timeout 15m ./...
+	go test -run Model ./presence # Many more walks than the race detector has time for.
+	cd bench && go test ./...
+
+.PHONY: test-slow
+test-slow: check-machine components ## The tests that take minutes as well (SUMU_SLOW=1)
+	$(E2E) SUMU_SLOW=1 $(RACE) -timeout 60m ./...
+
+.PHONY: lint
+lint: ## gofumpt, go vet, staticcheck, go mod tidy: every module
+	@tools/lint.sh
+
+.PHONY: fmt
+fmt: ## Format the code
+	@tools/lint.sh fmt
+
+.PHONY: fuzz
+fuzz: ## Every Fuzz target for FUZZTIME each (default 20s)
+	@tools/fuzz.sh
+
+.PHONY: bench
+bench: ## Measure beside the peers, in one run
+	cd bench && go run .
+
+.PHONY: check-machine
+check-machine:
+	@tools/prerequisites.sh
+
+.PHONY: components
+components: $(NODE_DONE)
+	@tools/chromium.sh >/dev/null
+
+# Nothing of the packages is run on the way: they have no install scripts.
+$(NODE_DONE): test/tooling/package.json test/tooling/package-lock.json test/tooling/.npmrc
+	cd test/tooling && npm ci --ignore-scripts --no-progress --loglevel=error
+	@touch $@

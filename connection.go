@@ -61,6 +61,10 @@ func (r ConnectionRef) Validate() error {
 	return nil
 }
 
+// ValidateUserID returns ErrInvalid for a user id that is empty, too long, or
+// not UTF-8.
+func ValidateUserID(id string) error { return checkUserID("user id", id) }
+
 func checkUserID(what, id string) error {
 	switch n := len(id); {
 	case n == 0:

@@ -15,6 +15,11 @@ type Identity struct {
 	// ExpiresAt is the token's expiry: the connection is closed then. Zero:
 	// it does not expire.
 	ExpiresAt time.Time
+	// IssuedAt is when the token was issued; a revocation refuses what was
+	// issued before it. Zero: not known, which a revocation refuses too.
+	IssuedAt time.Time
+	// Grants is what the identity may do beside connecting.
+	Grants Grants
 	// Claims are the claims that the authorizer was told to pass on, and no
 	// others: API Gateway repeats them on every event, 8 KB in all.
 	Claims map[string]string

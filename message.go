@@ -76,10 +76,14 @@ type BackendMessage struct {
 type Backend func(ctx context.Context, m BackendMessage) error
 
 // ToBackend returns the handler of an action that hands the frame's "message"
-// (any JSON value) to the backend and acknowledges it. source is
+// (any JSON value) to the backend and acknowledges it, unless the sender's
+// grants take [VerbBackend] away. source is
 // "apigw.route.publish" or "apigw.route.send", as backends know them.
 func ToBackend(source string, backend Backend) Handler {
 	return func(ctx context.Context, m Message) ([]byte, error) {
+		if !m.Identity.Grants.Allow(VerbBackend, m.Action) {
+			return nil, &Error{Op: "your token does not allow this action", Kind: ErrForbidden}
+		}
 		body := m.Field("message")
 		if body == nil {
 			return nil, invalid("message is missing; give any JSON value")

@@ -143,7 +143,7 @@ type PresenceStore interface {
 
 	// MarkAnnounced sets Announced to version on the condition that the stored
 	// Version is version; it leaves Seq alone. ErrConflict is returned when it
-	// is not.
+	// is not, or there is no row.
 	MarkAnnounced(ctx context.Context, userID string, version int64) error
 
 	// PresenceRows yields the rows of a segment, streamed. Segment.After names

@@ -25,9 +25,10 @@ type Store interface {
 	Delete(ctx context.Context, ref ConnectionRef) error
 
 	// Prune removes a row whose connection was found gone, unless it was
-	// accepted at or after notAfter: a post can reach a socket that is just
+	// accepted at or after notAfter, compared in ms: a post can reach a socket that is just
 	// being opened and find it gone. A row without ConnectedAt counts as old.
-	// It reports whether a row was removed; an absent row is no error. The
+	// It reports whether a row was removed; an absent row is no error, and an
+	// expired one may be left to the sweep. The
 	// comparison and the removal are one atomic step.
 	Prune(ctx context.Context, ref ConnectionRef, notAfter time.Time) (removed bool, err error)
 
@@ -70,8 +71,8 @@ func (s Segment) Validate() error {
 // outlive their rows needs it.
 type Toucher interface {
 	// Touch moves DeleteAt of a row that exists and has not expired, in one
-	// atomic step. ErrGone is returned when there is none: a renewal never
-	// brings a row back.
+	// atomic step. ErrGone is returned when there is no such row: a renewal
+	// never brings one back.
 	Touch(ctx context.Context, ref ConnectionRef, deleteAt time.Time) error
 }
 

@@ -43,7 +43,7 @@ func (p *fakePusher) ids() string {
 	defer p.mu.Unlock()
 	var ids []string
 	for _, n := range p.pushed {
-		ids = append(ids, n.Key())
+		ids = append(ids, strings.TrimSuffix(n.Key(), "/"))
 	}
 	return strings.Join(ids, " ")
 }
@@ -215,7 +215,7 @@ func TestLocalReportsWhatIsGivenUp(t *testing.T) {
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(dead) != 2 || !errors.Is(dead["refused"], sumu.ErrUnsupported) || !errors.Is(dead["given-up/r"], sumu.ErrThrottled) {
+	if len(dead) != 2 || !errors.Is(dead["refused/"], sumu.ErrUnsupported) || !errors.Is(dead["given-up/r"], sumu.ErrThrottled) {
 		t.Errorf("dead letters: %v", dead)
 	}
 }
@@ -262,7 +262,7 @@ func TestLocalCloseOutOfTime(t *testing.T) {
 		if !errors.Is(err, sumu.ErrUnavailable) || !strings.Contains(err.Error(), "3 notifications") {
 			t.Errorf("close: %v; want ErrUnavailable with the number", err)
 		}
-		for _, key := range []string{"waits/r", "hangs/r", "queued"} {
+		for _, key := range []string{"waits/r", "hangs/r", "queued/"} {
 			if !errors.Is(dead[key], sumu.ErrClosed) {
 				t.Errorf("%s: dead letter %v; want ErrClosed", key, dead[key])
 			}

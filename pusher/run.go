@@ -202,7 +202,7 @@ func (t *patience) post(s sumu.Sender, j *job) error {
 		return err
 	}
 	// The timer has fired: this context is spent.
-	if err != nil && context.Cause(t.ctx) == errPostTimeout { //nolint:errorlint // Ours, never wrapped.
+	if err != nil && context.Cause(t.ctx) == errPostTimeout { // Ours, never wrapped.
 		err = &sumu.Error{Op: "no answer in " + t.timeout.String(), Kind: sumu.ErrUnavailable, Err: err}
 	}
 	t.cancel(nil)

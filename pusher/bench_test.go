@@ -1,0 +1,52 @@
+package pusher_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/connstore/memstore"
+	"github.com/sumu-live/sumu/pusher"
+)
+
+type discard struct{}
+
+func (discard) Post(context.Context, sumu.Connection, *sumu.Payload) error { return nil }
+
+// What a push costs beside the store's and the sender's own work.
+func BenchmarkPush(b *testing.B) {
+	store := new(memstore.Store)
+	fill(b, store, 10_000, 1)
+	many := sumu.Notification{ID: "n", Data: everyone.Data}
+	for i := range 10_000 {
+		many.Users = append(many.Users, fmt.Sprintf("u%d", i))
+	}
+	one := sumu.Notification{ID: "n", Data: everyone.Data, Users: many.Users[:1]}
+	ten := make([]sumu.Notification, 10)
+	for i := range ten {
+		ten[i] = sumu.Notification{ID: fmt.Sprint(i), Data: everyone.Data, Users: many.Users[i : i+1]}
+	}
+	for _, bc := range []struct {
+		name    string
+		batch   []sumu.Notification
+		targets int
+	}{
+		{"one user", []sumu.Notification{one}, 1},
+		{"ten notifications", ten, 10},
+		{"10000 users", []sumu.Notification{many}, 10_000},
+		{"everyone of 10000", []sumu.Notification{everyone}, 10_000},
+	} {
+		b.Run(bc.name, func(b *testing.B) {
+			p := newPusher(b, store, discard{}, func(o *pusher.Options) { o.Tries = 1 })
+			b.ReportAllocs()
+			for b.Loop() {
+				results, err := p.Push(b.Context(), bc.batch...)
+				if err != nil || results[0].Delivered == 0 {
+					b.Fatal(results, err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*bc.targets), "ns/target")
+		})
+	}
+}

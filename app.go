@@ -15,15 +15,18 @@ import (
 // connection, write its row, route its messages, remove the row. It holds no
 // state of connections: one App can serve many of them, and many Apps one store.
 type App struct {
-	auth  Authorizer
-	store Store
-	opts  AppOptions
+	auth     Authorizer
+	verifier TokenVerifier // nil unless opts.Refresh
+	store    Store
+	capper   Capper // nil unless opts.MaxConnections
+	opts     AppOptions
 
 	mu     sync.RWMutex
 	routes map[string]Handler
 
 	// Wrapped once: a middleware may keep state for each handler it wraps.
-	pong, keepalive, fallback Handler
+	builtin  map[string]Handler
+	fallback Handler
 }
 
 // AppOptions tune an [App]. The zero value is the default.
@@ -35,6 +38,17 @@ type AppOptions struct {
 	// Default nil: "sumu"; empty: none. A client that offers some gets the first of these that
 	// is among them; browsers fail when none is.
 	Subprotocols []string
+	// MaxConnections is how many connections a user may have at once. One more
+	// is refused with ErrLimit, or takes the place of the oldest with
+	// EvictOldest. The store must be a [Capper]. Default 0: no limit.
+	MaxConnections int
+	EvictOldest    bool
+	// Revocations is where [Revoke] writes; every connection reads it once.
+	// Default nil: no token is ever revoked.
+	Revocations StateStore
+	// Refresh answers the action "refresh": its "token" replaces the one that
+	// the connection was opened with. The Authorizer must be a [TokenVerifier].
+	Refresh bool
 	// Default handles messages whose action has no handler, or that have none.
 	// Default: the reply of API Gateway, {"message":"Forbidden",…}.
 	Default Handler
@@ -48,7 +62,8 @@ type AppOptions struct {
 }
 
 // NewApp returns an App that lets in whom auth accepts and keeps connections
-// in store. ErrInvalid is returned with every option that cannot be.
+// in store. ErrInvalid is returned with every option that cannot be,
+// ErrUnsupported for one that auth or store has not the power for.
 func NewApp(auth Authorizer, store Store, optFns ...func(*AppOptions)) (*App, error) {
 	var opts AppOptions
 	for _, fn := range optFns {
@@ -71,6 +86,17 @@ func NewApp(auth Authorizer, store Store, optFns ...func(*AppOptions)) (*App, er
 	if opts.RowTTL < time.Second {
 		errs = append(errs, invalid("RowTTL is %v; it must be at least 1s", opts.RowTTL))
 	}
+	if opts.MaxConnections < 0 || opts.EvictOldest && opts.MaxConnections == 0 {
+		errs = append(errs, invalid("MaxConnections is %d; it must be positive, or 0 without EvictOldest", opts.MaxConnections))
+	}
+	capper, ok := store.(Capper)
+	if opts.MaxConnections > 0 && !ok && store != nil {
+		errs = append(errs, &Error{Op: "MaxConnections needs a store that is a Capper", Kind: ErrUnsupported})
+	}
+	verifier, ok := auth.(TokenVerifier)
+	if opts.Refresh && !ok && auth != nil {
+		errs = append(errs, &Error{Op: "Refresh needs an authorizer that is a TokenVerifier", Kind: ErrUnsupported})
+	}
 	for i, mw := range opts.Middleware {
 		if mw == nil {
 			errs = append(errs, invalid("Middleware[%d] is nil", i))
@@ -84,15 +110,23 @@ func NewApp(auth Authorizer, store Store, optFns ...func(*AppOptions)) (*App, er
 	if opts.Default == nil {
 		opts.Default = forbidden
 	}
-	a := &App{auth: auth, store: store, opts: opts, routes: make(map[string]Handler)}
-	a.pong, a.keepalive, a.fallback = a.wrap(pong), a.wrap(keepalive), a.wrap(opts.Default)
+	a := &App{
+		auth: auth, verifier: verifier, store: store, capper: capper, opts: opts,
+		routes: make(map[string]Handler),
+	}
+	a.builtin = map[string]Handler{"ping": a.wrap(pong), "keepalive": a.wrap(keepalive)}
+	if opts.Refresh {
+		a.builtin["refresh"] = a.wrap(a.refresh)
+	}
+	a.fallback = a.wrap(opts.Default)
 	return a, nil
 }
 
 // Handle registers the handler of an action. Like [net/http.ServeMux] it
 // panics for an action that is empty or over 128 bytes, a nil handler, or one
-// registered twice. "ping"
-// and "keepalive" are handled unless they are registered.
+// registered twice. "ping",
+// "keepalive" and, with [AppOptions.Refresh], "refresh" are handled unless they
+// are registered.
 func (a *App) Handle(action string, h Handler) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -128,6 +162,9 @@ type Session struct {
 	Connection  Connection
 	Identity    Identity
 	Subprotocol string // to be echoed; "": none
+	// Evicted are the user's older connections whose place this one took: the
+	// transport closes their sockets, wherever they are. Their rows are gone.
+	Evicted []Connection
 }
 
 // Connect authorizes a connection and writes its row: when it returns, the
@@ -169,15 +206,30 @@ func (a *App) connect(ctx context.Context, r *ConnectRequest) (Session, error) {
 	if !c.AuthExpiresAt.IsZero() && !now.Before(c.AuthExpiresAt) {
 		return Session{}, &Error{Op: op + ": token has expired", Kind: ErrUnauthorized}
 	}
-	if err := a.store.Put(ctx, c); err != nil {
-		a.undo(ctx, c)
+	if err := a.checkRevoked(ctx, id); err != nil {
 		return Session{}, &Error{Op: op, Err: err}
 	}
-	return Session{Connection: c, Identity: id, Subprotocol: a.subprotocol(r)}, nil
+	evicted, err := a.put(ctx, c)
+	if err != nil {
+		return Session{}, &Error{Op: op, Err: err}
+	}
+	return Session{Connection: c, Identity: id, Subprotocol: a.subprotocol(r), Evicted: evicted}, nil
 }
 
-// undo removes a row whose Put has failed: it may have been written all the
-// same, and would show the user as online until it expires.
+func (a *App) put(ctx context.Context, c Connection) (evicted []Connection, err error) {
+	if a.opts.MaxConnections > 0 {
+		evicted, err = a.capper.PutCapped(ctx, c, a.opts.MaxConnections, a.opts.EvictOldest)
+	} else {
+		err = a.store.Put(ctx, c)
+	}
+	if err != nil && Retryable(err) {
+		a.undo(ctx, c)
+	}
+	return evicted, err
+}
+
+// undo removes a row whose write has an unknown outcome: it may be there all
+// the same, and would show the user as online until it expires.
 func (a *App) undo(ctx context.Context, c Connection) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

@@ -83,15 +83,13 @@ func (a *App) route(action string) (name string, h Handler) {
 	a.mu.RLock()
 	h = a.routes[action]
 	a.mu.RUnlock()
-	switch {
-	case h != nil:
-		return action, h
-	case action == "ping":
-		return action, a.pong
-	case action == "keepalive":
-		return action, a.keepalive
+	if h == nil {
+		h = a.builtin[action]
 	}
-	return "$default", a.fallback
+	if h == nil {
+		return "$default", a.fallback
+	}
+	return action, h
 }
 
 // pong answers as the original's route does, with the ref if there is one.

@@ -22,6 +22,10 @@ type Message struct {
 	// RequestID is unique to the message.
 	RequestID  string
 	ReceivedAt time.Time
+	// SetIdentity replaces the connection's identity, and the time at which
+	// its socket is closed, from the next message on. nil: the transport
+	// cannot, as API Gateway, which asks its authorizer once.
+	SetIdentity func(Identity)
 }
 
 // Handler handles the messages of one action. The reply, if not nil, is sent

@@ -14,7 +14,8 @@ type Observer struct {
 	Connected func(ctx context.Context, c Connection)
 	// Refused: a connection was not accepted.
 	Refused func(ctx context.Context, connectionID, sourceIP string, err error)
-	// Disconnected: a connection ended; err is that of removing its row.
+	// Disconnected: a connection ended; err is that of removing its row. With
+	// an err it comes again when the removal is tried again.
 	Disconnected func(ctx context.Context, c Connection, reason DisconnectReason, err error)
 	// Message: a client's message was handled; err is what its handler
 	// returned. route is its action, or "$default" for one without a handler of

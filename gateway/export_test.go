@@ -1,0 +1,41 @@
+package gateway
+
+import "time"
+
+// Manual leaves the wheel to [Gateway.Turn].
+func Manual(o *Options) { o.manual = true }
+
+// Turn looks at all deadlines, as the wheel does every second.
+func (g *Gateway) Turn() { g.wheel.turn() }
+
+// Sleep replaces the clock that paces shutdowns and retries.
+func Sleep(f func(d time.Duration) <-chan time.Time) func(*Options) {
+	return func(o *Options) { o.sleep = f }
+}
+
+// Disconnect closes a socket as the management API does.
+func (g *Gateway) Disconnect(id string) error { return g.disconnect(id) }
+
+// Reading reports whether a message of the socket has begun and not ended.
+func (g *Gateway) Reading(id string) bool {
+	s := g.hub.get(id)
+	return s != nil && s.readSince.Load() > 0
+}
+
+// Renewing is how many goroutines renew rows.
+func (g *Gateway) Renewing() int {
+	g.renewers.mu.Lock()
+	defer g.renewers.mu.Unlock()
+	return g.renewers.running
+}
+
+// Pending is what is pending for a socket, in bytes.
+func (g *Gateway) Pending(id string) int {
+	s := g.hub.get(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queued
+}
+
+// Writing reports whether a write to the socket waits for its client.
+func (g *Gateway) Writing(id string) bool { return g.hub.get(id).writeSince.Load() > 0 }

@@ -1,0 +1,215 @@
+package gateway
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unique"
+
+	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/ws"
+)
+
+// socket is one open WebSocket. While idle it holds this struct, one goroutine
+// that waits for bytes, and no buffer.
+//
+// It ends in one way only: something closes the TCP connection, that wakes the
+// goroutine, and the goroutine removes the row.
+type socket struct {
+	g        *Gateway
+	nc       net.Conn
+	raw      syscall.RawConn // of nc; nil: not a plain socket, such as TLS
+	conn     sumu.Connection
+	identity sumu.Identity
+	sourceIP string
+	agent    unique.Handle[string]
+	early    []byte // what came right behind the handshake
+
+	// Times in ms since the epoch; 0: does not apply.
+	active     atomic.Int64 // the last traffic
+	readSince  atomic.Int64 // since when a message is incomplete
+	writeSince atomic.Int64 // since when a write waits for the client
+	closeBy    atomic.Int64 // when closing must have ended
+	renewAt    atomic.Int64
+
+	timer timer
+
+	mu      sync.Mutex
+	pending *queue // frames to write; nil: none
+	queued  int    // cost of pending and of what is being written
+	writing bool   // a writer has this socket, or will have
+	closing bool   // a close frame is queued, or the end has come: nothing more is
+	sent    bool   // our close frame is written
+	heard   bool   // the client's close frame has come
+	reason  sumu.DisconnectReason
+	room    chan struct{} // closed when there is room again; nil unless awaited
+}
+
+// frameCost is what a pending frame costs beside its bytes: without it a flood
+// of empty frames would be free.
+const frameCost = 32
+
+// post queues a frame. It returns nil, ErrGone or ErrThrottled.
+func (s *socket) post(frame []byte) error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return sumu.ErrGone
+	}
+	if !s.fits(frame) {
+		s.mu.Unlock()
+		return sumu.ErrThrottled
+	}
+	start := s.push(frame)
+	s.mu.Unlock()
+	if start {
+		s.startWriter()
+	}
+	return nil
+}
+
+// reply queues a frame like post, but waits for room: a client that sends and
+// does not read is not read any further. The caller is the socket's goroutine.
+func (s *socket) reply(frame []byte) {
+	s.mu.Lock()
+	for !s.closing && !s.fits(frame) {
+		if s.room == nil {
+			s.room = make(chan struct{})
+		}
+		room := s.room
+		s.mu.Unlock()
+		<-room
+		s.mu.Lock()
+	}
+	start := !s.closing && s.push(frame)
+	s.mu.Unlock()
+	if start {
+		s.startWriter()
+	}
+}
+
+func (s *socket) fits(frame []byte) bool {
+	return s.queued+len(frame)+frameCost <= s.g.opts.WriteBuffer
+}
+
+// push queues a frame and reports whether a writer must be started. mu is held.
+func (s *socket) push(frame []byte) (start bool) {
+	if s.pending == nil {
+		s.pending = queues.Get().(*queue)
+	}
+	s.pending.frames = append(s.pending.frames, frame)
+	s.queued += len(frame) + frameCost
+	start = !s.writing
+	s.writing = true
+	return start
+}
+
+// close begins the closing handshake from our side, behind what is pending.
+// It reports whether the socket was open.
+func (s *socket) close(code int, text string) bool {
+	return s.beginClose(sumu.DisconnectReason{Code: code, Text: text}, false)
+}
+
+// answerClose takes note of the client's close frame, and answers it.
+func (s *socket) answerClose(code int, text string) {
+	if s.beginClose(sumu.DisconnectReason{Code: code, Text: text}, true) {
+		return
+	}
+	s.mu.Lock()
+	s.heard = true
+	both := s.sent
+	s.mu.Unlock()
+	if both {
+		_ = s.nc.Close()
+	}
+}
+
+func (s *socket) beginClose(reason sumu.DisconnectReason, heard bool) bool {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return false
+	}
+	s.endPosts(reason)
+	s.heard = heard
+	text := reason.Text
+	if heard {
+		text = "" // The code is echoed, not the client's words.
+	}
+	start := s.push(ws.CloseFrame(reason.Code, text))
+	s.closeBy.Store(s.g.now() + s.g.opts.CloseGrace.Milliseconds())
+	s.mu.Unlock()
+
+	// Watched first: an unregistered socket is found there only.
+	s.g.wheel.watch(s)
+	s.g.hub.remove(s)
+	if start {
+		s.startWriter()
+	}
+	return true
+}
+
+// endPosts makes every later post ErrGone. mu is held.
+func (s *socket) endPosts(reason sumu.DisconnectReason) {
+	s.closing = true
+	s.reason = reason
+	s.wakeReply()
+}
+
+// wakeReply lets a waiting reply look again. mu is held.
+func (s *socket) wakeReply() {
+	if s.room != nil {
+		close(s.room)
+		s.room = nil
+	}
+}
+
+// abort resets the connection: whatever is pending is lost. The reason counts
+// unless the socket is closing for another.
+func (s *socket) abort(reason sumu.DisconnectReason) {
+	s.mu.Lock()
+	if !s.closing {
+		s.endPosts(reason)
+	}
+	s.mu.Unlock()
+	reset(s.nc)
+}
+
+// open reports whether messages are still handled.
+func (s *socket) open() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.closing
+}
+
+// end runs when the connection can be read no more: it is the socket's last.
+func (s *socket) end() {
+	_ = s.nc.Close()
+	s.mu.Lock()
+	if !s.closing {
+		s.endPosts(abnormal("connection lost"))
+	}
+	reason := s.reason
+	s.mu.Unlock()
+	s.g.hub.remove(s)
+	s.g.wheel.remove(s)
+	s.g.removeRow(s.conn, reason)
+	s.g.used.Add(-1)
+}
+
+func abnormal(text string) sumu.DisconnectReason {
+	return sumu.DisconnectReason{Code: ws.CloseAbnormal, Text: text}
+}
+
+// reset closes a connection without sending what is pending, and without
+// waiting: closing TLS properly would write.
+func reset(nc net.Conn) {
+	if t, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		nc = t.NetConn()
+	}
+	if t, ok := nc.(*net.TCPConn); ok {
+		_ = t.SetLinger(0)
+	}
+	_ = nc.Close()
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sumu-live/sumu/internal/leak"
+)
+
+// The children of a test are the test binary itself.
+func TestMain(m *testing.M) {
+	if code, ok := runRole(os.Args[1:]); ok {
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
+
+// noChildren fails the test when it leaves a process behind.
+func noChildren(t *testing.T) {
+	t.Helper()
+	// With -race, every child would take a second to end.
+	t.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
+	leak.Check(t)
+	t.Cleanup(func() {
+		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); !errors.Is(err, syscall.ECHILD) {
+			t.Errorf("child %d is still there: %v", pid, err)
+		}
+	})
+}
+
+// A run fails when one delivery is missing or wrong: the readers compare every
+// byte.
+func TestSmokeRunHasEveryRow(t *testing.T) {
+	noChildren(t)
+	var out strings.Builder
+	if err := run(t.Context(), []string{"-smoke"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		if cell := strings.Split(line, "|"); len(cell) == 8 {
+			got = append(got, strings.TrimSpace(cell[1])+": "+strings.TrimSpace(cell[2]))
+			for _, c := range cell[1:7] {
+				if strings.TrimSpace(c) == "" || strings.Contains(c, "no figure") {
+					t.Errorf("cell without a figure in %s", line)
+				}
+			}
+		}
+	}
+	want := []string{
+		"case: unit",
+		"-: -",
+		"fan-out, burst of 5, Pusher.Push: deliveries/s",
+		"fan-out, burst of 5, Pusher.Push: µs CPU/delivery",
+		"fan-out, single, Pusher.Push: deliveries/s",
+		"fan-out, single, Pusher.Push: µs CPU/delivery",
+		"fan-out, burst of 5, Gateway.Post: deliveries/s",
+		"fan-out, burst of 5, Gateway.Post: µs CPU/delivery",
+		"fan-out, single, Gateway.Post: deliveries/s",
+		"fan-out, single, Gateway.Post: µs CPU/delivery",
+		"idle socket, resident memory: KB/socket",
+		"connect, to the answered handshake: µs CPU/connect",
+		"verify RS256: ns CPU/token",
+		"verify RS256: allocs/token",
+		"verify RS256: ns CPU/token",
+		"verify ES256: ns CPU/token",
+		"verify ES256: allocs/token",
+		"verify ES256: ns CPU/token",
+		"verify EdDSA: ns CPU/token",
+		"verify EdDSA: allocs/token",
+		"verify EdDSA: ns CPU/token",
+		"push to 200 in process: ns CPU/target",
+		"push to 200 in process: allocs/push",
+	}
+	for i, line := range got {
+		if strings.HasPrefix(line, "---") {
+			got[i] = "-: -"
+		}
+	}
+	if g, w := strings.Join(got, "\n"), strings.Join(want, "\n"); g != w {
+		t.Errorf("rows are\n%s\nwant\n%s", g, w)
+	}
+	if strings.Contains(out.String(), "goal") {
+		t.Error("a smoke run judges goals")
+	}
+}
+
+func TestProfilesAreWrittenOnDemand(t *testing.T) {
+	noChildren(t)
+	dir := t.TempDir()
+	if err := run(t.Context(), []string{"-smoke", "-only", "fanout", "-profile", dir}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"sumu-connect.cpu", "sumu-idle.heap", "sumu-pusher.cpu", "sumu-post.cpu",
+		"gorilla-connect.cpu", "gorilla-idle.heap", "gorilla-hub.cpu",
+	} {
+		if f, err := os.Stat(filepath.Join(dir, name+".pprof")); err != nil || f.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestEndedRunLeavesNoProcess(t *testing.T) {
+	noChildren(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := startChild(ctx, roleServer, kindSumu, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.call(command{Do: "address"}); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := s.call(command{Do: "await", Sockets: 1}); err == nil {
+		t.Error("a child that was killed has answered")
+	}
+	if err := s.stop(); err == nil {
+		t.Error("a child that was killed ended well")
+	}
+	if err := run(ctx, []string{"-smoke"}, io.Discard); !errors.Is(err, context.Canceled) {
+		t.Errorf("run with an ended context: %v", err)
+	}
+}
+
+func TestChildTellsItsErrors(t *testing.T) {
+	noChildren(t)
+	s, err := startChild(t.Context(), roleServer, kindGorilla, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.call(command{Do: "broadcast", Via: viaPusher, Messages: 1})
+	if err == nil || !strings.Contains(err.Error(), `no broadcast via "pusher"`) {
+		t.Errorf("error is %v", err)
+	}
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBadArguments(t *testing.T) {
+	for args, want := range map[string]string{
+		"-only nothing":   "no case",
+		"-sockets 0":      "at least 1",
+		"-rounds -1":      "at least 1",
+		"-sockets 900000": "open files",
+		"extra":           "unknown argument",
+	} {
+		if _, err := parse(strings.Fields(args)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error is %v", args, err)
+		}
+	}
+}

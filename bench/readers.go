@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// readBuffer is how much is read at once, for all sockets.
+const readBuffer = 64 << 10
+
+// readers is the process that holds the clients' ends of the sockets. One
+// goroutine and one epoll read them all: it must cost less than any server.
+type readers struct {
+	epoll   int
+	sockets int
+	files   int // more than the highest descriptor
+
+	current atomic.Pointer[expectation]
+	failure chan error // the first
+}
+
+// expectation is what all sockets are to receive.
+type expectation struct {
+	want []byte        // by each socket
+	got  []int         // bytes of it, by descriptor; touched by the reading goroutine only
+	left int           // sockets that have not got all; as got
+	cpu  time.Duration // of this process when it began
+	done chan time.Time
+}
+
+func runReaders(in io.Reader, out io.Writer) error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	r := &readers{epoll: epoll, files: int(limit.Cur), failure: make(chan error, 1)}
+	go r.read() // It ends with the process.
+	return obey(in, out, r.do)
+}
+
+func (r *readers) do(c command) (answer, error) {
+	var a answer
+	var err error
+	switch c.Do {
+	case "dial":
+		err = r.dial(c.Address, c.Sockets)
+	case "expect": // the messages of one broadcast, on all sockets
+		r.current.Store(&expectation{
+			want: stream(c.Messages),
+			got:  make([]int, r.files),
+			left: r.sockets,
+			cpu:  cpuUsed(),
+			done: make(chan time.Time, 1),
+		})
+	case "wait": // CPU is what reading took, At when the last byte was read
+		return r.wait()
+	default:
+		err = errors.New("no such command")
+	}
+	a.CPU, a.At = cpuUsed(), time.Now()
+	return a, err
+}
+
+func (r *readers) wait() (answer, error) {
+	e := r.current.Load()
+	if e == nil {
+		return answer{}, errors.New("nothing is expected")
+	}
+	select {
+	case at := <-e.done:
+		return answer{At: at, CPU: cpuUsed() - e.cpu}, nil
+	case err := <-r.failure:
+		return answer{}, err
+	case <-time.After(time.Minute):
+		return answer{}, errors.New("not everything has arrived within a minute")
+	}
+}
+
+// read reads all sockets until the process ends.
+func (r *readers) read() {
+	events := make([]syscall.EpollEvent, 256)
+	buf := make([]byte, readBuffer)
+	for {
+		n, err := syscall.EpollWait(r.epoll, events, -1)
+		if err != nil && !errors.Is(err, syscall.EINTR) {
+			r.fail(fmt.Errorf("epoll: %w", err))
+			return
+		}
+		for _, ev := range events[:max(n, 0)] {
+			n, err := syscall.Read(int(ev.Fd), buf)
+			switch {
+			case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
+			case err != nil:
+				r.fail(fmt.Errorf("read: %w", err))
+				return
+			case n == 0:
+				r.fail(errors.New("the server has closed a socket"))
+				return
+			default:
+				if err := r.take(int(ev.Fd), buf[:n]); err != nil {
+					r.fail(err)
+					return
+				}
+			}
+		}
+	}
+}
+
+// take compares what was read with what is expected.
+func (r *readers) take(fd int, b []byte) error {
+	e := r.current.Load()
+	if e == nil {
+		return fmt.Errorf("%d bytes that nobody expects", len(b))
+	}
+	at := e.got[fd]
+	if at+len(b) > len(e.want) || !bytes.Equal(b, e.want[at:at+len(b)]) {
+		return fmt.Errorf("%d bytes at %d are not what was sent", len(b), at)
+	}
+	e.got[fd] += len(b)
+	if e.got[fd] < len(e.want) {
+		return nil
+	}
+	if e.left--; e.left == 0 {
+		e.done <- time.Now()
+	}
+	return nil
+}
+
+func (r *readers) fail(err error) {
+	select {
+	case r.failure <- err:
+	default:
+	}
+}

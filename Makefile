@@ -23,12 +23,13 @@ help: ## Print this list
 .PHONY: test
 test: check-machine components lint ## Everything: lint, all tests with real components, a smoke run of the benchmarks
 	$(E2E) $(RACE) -timeout 15m ./...
-	go test -run Model ./presence # Many more walks than the race detector has time for.
+	go test -count=1 -run Model ./presence # Many more walks than the race detector has time for.
 	cd bench && go test ./...
 
 .PHONY: test-slow
 test-slow: check-machine components ## The tests that take minutes as well (SUMU_SLOW=1)
 	$(E2E) SUMU_SLOW=1 $(RACE) -timeout 60m ./...
+	SUMU_SLOW=1 go test -count=1 -timeout 60m -run '^TestModel$$' ./presence # A million walks.
 
 .PHONY: lint
 lint: ## gofumpt, go vet, staticcheck, go mod tidy: every module

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/notify"
+)
+
+// maxNotify is the largest body of POST /notify: data of the largest size, and
+// room for a long list of users.
+const maxNotify = 8 * sumu.MaxPayload
+
+// notifyHandler takes a notification request from a backend:
+//
+//	curl http://127.0.0.1:8080/notify -H 'Content-Type: application/json' \
+//	  -d '{"users":["ann"],"data":{"type":"notice","text":"Hello"}}'
+//
+// It is open to everyone who reaches the address, which is loopback unless you
+// say otherwise: put your own authentication in front of anything like it.
+func notifyHandler(client sumu.NotifyClient) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, ok := readJSON(w, r, maxNotify)
+		if !ok {
+			return
+		}
+		var n sumu.Notification
+		err := n.UnmarshalJSON(body)
+		if err == nil && (len(n.Channels) > 0 || n.Event != nil) {
+			err = invalid("the quickstart has no channels and no events; name users or connections")
+		}
+		var id string
+		if err == nil {
+			id, err = notify.Send(r.Context(), client, n)
+		}
+		if err != nil {
+			fail(w, statusOf(err), reason(err))
+			return
+		}
+		answer(w, http.StatusAccepted, map[string]string{"id": id})
+	}
+}
+
+// reason is what a caller may read of an error: what is wrong with the
+// request, or what kind of trouble there is.
+func reason(err error) string {
+	switch statusOf(err) {
+	case http.StatusBadRequest:
+		return strings.TrimSuffix(err.Error(), ": "+sumu.ErrInvalid.Error())
+	case http.StatusRequestEntityTooLarge:
+		return strings.TrimSuffix(err.Error(), ": "+sumu.ErrTooLarge.Error())
+	case http.StatusServiceUnavailable:
+		return "the server is shutting down or busy; try again later"
+	}
+	return strings.ToLower(http.StatusText(statusOf(err)))
+}

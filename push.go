@@ -3,6 +3,7 @@ package sumu
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // NotifyClient hands a notification to whatever delivers it: a queue, a topic,
@@ -12,6 +13,13 @@ type NotifyClient interface {
 	// Send returns nil once the transport has accepted the notification: from
 	// then on it is not lost.
 	Send(ctx context.Context, n Notification) error
+}
+
+// Requeuer is a [NotifyClient] that can wait: where the remainder of a push goes.
+type Requeuer interface {
+	// Requeue is Send after a delay, as far as the transport can delay: it may
+	// deliver earlier. It returns nil once the notification is not lost.
+	Requeue(ctx context.Context, n Notification, delay time.Duration) error
 }
 
 // Pusher delivers notifications to connections.

@@ -3,6 +3,7 @@ package sumu
 import (
 	"context"
 	"time"
+	"unicode/utf8"
 )
 
 // Record is a small value that expires: a ticket, a revocation, a lease.
@@ -12,7 +13,9 @@ type Record struct {
 	Kind, Key string
 	// Value is at most 64 KB.
 	Value []byte
-	// Rev grows by one with each write; 0: there is no record.
+	// Rev grows by one with each write; 0: there is no record. It begins at 1
+	// again after a record has expired or was deleted: who must tell its own
+	// record from a later one of that name puts an owner into Value.
 	Rev int64
 	// DeleteAt is when the record expires, kept to the second. An expired
 	// record counts as absent. It is required: what is kept here is kept for a time.
@@ -27,6 +30,8 @@ func (r Record) Validate() error {
 	switch {
 	case r.Kind == "" || len(r.Kind) > 64:
 		return invalid("record: kind has %d bytes; 1 to 64 are allowed", len(r.Kind))
+	case !utf8.ValidString(r.Kind):
+		return invalid("record: kind is not valid UTF-8")
 	case len(r.Value) > MaxRecordValue:
 		return tooLarge("record: value has %d bytes; at most %d are allowed", len(r.Value), MaxRecordValue)
 	case r.Rev < 1:
@@ -62,7 +67,8 @@ type Capper interface {
 	// evict decides: false returns ErrLimit and writes nothing; true removes
 	// the oldest (by ConnectedAt, then id) until the new one fits, and returns
 	// them, so that the caller closes their sockets. A row that is replaced
-	// does not count twice. most is at least 1.
+	// does not count twice. most is at least 1, or ErrInvalid. A driver may take
+	// several steps to evict more than 50; the cap holds when it returns.
 	PutCapped(ctx context.Context, c Connection, most int, evict bool) (evicted []Connection, err error)
 }
 

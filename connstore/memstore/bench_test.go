@@ -34,7 +34,7 @@ func row(user string, i int) sumu.Connection {
 		UserID:      user,
 		ID:          fmt.Sprintf("%08x-conn=", uint32(i)*2654435761), // In no order.
 		Endpoint:    "https://node-1.example.com",
-		ConnectedAt: start,
+		ConnectedAt: start.Add(time.Duration(i) * time.Millisecond),
 		DeleteAt:    start.Add(time.Duration(i%7200) * time.Second),
 	}
 }

@@ -2,6 +2,7 @@ package memstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -87,6 +88,19 @@ func TestWhatIsNoChange(t *testing.T) {
 			}
 			if err := s.SavePresence(ctx, sumu.PresenceRow{UserID: "u1", Seq: 1}); err != nil {
 				t.Error(err)
+			}
+			if err := s.Refresh(ctx, c.Ref(), time.Now().Add(time.Hour)); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.PutCapped(ctx, sumu.Connection{UserID: "u1", ID: "c2"}, 1, false); !errors.Is(err, sumu.ErrLimit) {
+				t.Error(err)
+			}
+			past := sumu.Record{Kind: "lease", Key: "u1", Rev: 1, DeleteAt: time.Unix(1, 0)}
+			if err := s.SaveRecord(ctx, past); err != nil {
+				t.Error(err)
+			}
+			if n, err := s.SweepExpired(ctx, 0); n != 1 || err != nil {
+				t.Error(n, err)
 			}
 		})
 		if len(got) != 0 {

@@ -2,6 +2,7 @@ package memstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -48,6 +49,50 @@ func ExampleStore_Changes() {
 	// Output:
 	// ann ""
 	// bob "phone"
+}
+
+func ExampleStore_PutCapped() {
+	ctx := context.Background()
+	store := new(memstore.Store)
+	at := time.Now()
+	for i, id := range []string{"phone", "laptop", "tablet"} {
+		c := sumu.Connection{UserID: "ann", ID: id, ConnectedAt: at.Add(time.Duration(i) * time.Second)}
+		evicted, err := store.PutCapped(ctx, c, 2, true)
+		for _, old := range evicted {
+			fmt.Println(id, "takes the place of", old.ID, err)
+		}
+	}
+	_, err := store.PutCapped(ctx, sumu.Connection{UserID: "ann", ID: "watch"}, 2, false)
+	fmt.Println(errors.Is(err, sumu.ErrLimit))
+	// Output:
+	// tablet takes the place of phone <nil>
+	// true
+}
+
+func ExampleStore_DeleteRecord() {
+	ctx := context.Background()
+	store := new(memstore.Store)
+	ticket := sumu.Record{
+		Kind:     "ticket",
+		Key:      "f3a1",
+		Value:    []byte("ann"),
+		Rev:      1,
+		DeleteAt: time.Now().Add(30 * time.Second),
+	}
+	if err := store.SaveRecord(ctx, ticket); err != nil {
+		fmt.Println(err)
+	}
+	// A ticket is good once: of two that redeem it the second is refused.
+	for range 2 {
+		r, err := store.LoadRecord(ctx, "ticket", "f3a1")
+		if err == nil {
+			err = store.DeleteRecord(ctx, r.Kind, r.Key, r.Rev)
+		}
+		fmt.Println(string(r.Value), err)
+	}
+	// Output:
+	// ann <nil>
+	//  delete record ticket: conflict
 }
 
 func ExampleStore_All() {

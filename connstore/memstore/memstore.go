@@ -1,5 +1,5 @@
-// Package memstore keeps connections and presence in memory: for a server of
-// one process, and for tests.
+// Package memstore keeps connections, presence and records in memory: for a
+// server of one process, and for tests.
 //
 //	store := new(memstore.Store)
 //	app, err := sumu.NewApp(auth, store)
@@ -13,10 +13,12 @@
 // connections. Rows are kept in order in 256 shards, chosen by a hash of the
 // user, so that writers of different users rarely wait for each other. Every
 // call for one row takes time in proportion to the logarithm of their number,
-// also when they are all of one user. A scan holds no lock while it yields.
+// also when they are all of one user; [Store.PutCapped] takes longer when it
+// evicts. A scan holds no lock while it yields.
 //
 // A presence row stays for every user ever seen, as its contract asks for:
-// about 120 bytes beside the user's id.
+// about 120 bytes beside the user's id. A record takes about 90 bytes beside its
+// key and value.
 package memstore
 
 import (
@@ -35,6 +37,9 @@ var (
 	_ sumu.Sweeper       = (*Store)(nil)
 	_ sumu.ChangeFeed    = (*Store)(nil)
 	_ sumu.PresenceStore = (*Store)(nil)
+	_ sumu.StateStore    = (*Store)(nil)
+	_ sumu.Capper        = (*Store)(nil)
+	_ sumu.Refresher     = (*Store)(nil)
 )
 
 // shardBits gives 256 shards: enough for the cores of any one machine.
@@ -43,11 +48,11 @@ const shardBits = 8
 // Store is a [sumu.Store] in memory. The zero value is ready to use; it must
 // not be copied. It is safe for concurrent use.
 //
-// It is a [sumu.Toucher], [sumu.Sweeper], [sumu.ChangeFeed] and
-// [sumu.PresenceStore] as well. Times are kept to the millisecond and come back
-// in UTC.
+// It is a [sumu.Toucher], [sumu.Sweeper], [sumu.ChangeFeed],
+// [sumu.PresenceStore], [sumu.StateStore], [sumu.Capper] and [sumu.Refresher]
+// as well. Times are kept to the millisecond and come back in UTC.
 //
-// Expired rows are absent at once, but only [Store.SweepExpired] frees their
+// Expired rows and records are absent at once, but only [Store.SweepExpired] frees their
 // memory: call it every few seconds, as a presence watcher does.
 type Store struct {
 	// Now is the clock. Default [time.Now]. Set it before the first use.
@@ -58,6 +63,7 @@ type Store struct {
 
 	connections [1 << shardBits]shard[connection]
 	presence    [1 << shardBits]shard[presence]
+	records     [1 << shardBits]shard[record]
 
 	subscribeMu sync.Mutex // held to replace subscribers
 	subscribers atomic.Pointer[[]*subscriber]
@@ -70,7 +76,8 @@ type shard[V value] struct {
 }
 
 // key must be called with a user's id; id is "" for a presence row, and for
-// the point before all connections of the user.
+// the point before all connections of the user. A record goes by its Key as the
+// user and its Kind as the id.
 func (s *Store) key(user, id string) key {
 	// The seed is the store's own, so that nobody outside can choose user ids
 	// that meet in one shard. Cursors are good for this store alone.
@@ -104,8 +111,7 @@ func check(ctx context.Context, op string, ref sumu.ConnectionRef) error {
 
 // checkUser is the entry of every call that names a user.
 func checkUser(ctx context.Context, op, user string) error {
-	// There is no validation of a user alone in the root.
-	err := sumu.ConnectionRef{UserID: user, ConnectionID: "any"}.Validate()
+	err := sumu.ValidateUserID(user)
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -30,6 +30,7 @@ func TestStore(t *testing.T) {
 		return &memstore.Store{Now: clock.now}
 	}, storetest.Features{
 		Touch: true, Sweep: true, Changes: true, Presence: true,
+		State: true, Cap: true, Refresh: true,
 		Now: clock.now, Advance: clock.advance,
 	})
 }
@@ -38,5 +39,8 @@ func TestStoreWithItsDefaults(t *testing.T) {
 	leak.Check(t)
 	storetest.Run(t, func(*testing.T) sumu.Store {
 		return new(memstore.Store)
-	}, storetest.Features{Touch: true, Sweep: true, Changes: true, Presence: true})
+	}, storetest.Features{
+		Touch: true, Sweep: true, Changes: true, Presence: true,
+		State: true, Cap: true, Refresh: true,
+	})
 }

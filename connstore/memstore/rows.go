@@ -126,7 +126,24 @@ func (s *Store) Prune(ctx context.Context, ref sumu.ConnectionRef, notAfter time
 // Touch moves DeleteAt of a live row. ErrGone is returned when there is none.
 // It is no change: nobody came or went.
 func (s *Store) Touch(ctx context.Context, ref sumu.ConnectionRef, deleteAt time.Time) error {
-	if err := check(ctx, "touch", ref); err != nil {
+	return s.edit(ctx, "touch", ref, func(c connection) connection {
+		c.deleteAt = expiry(deleteAt)
+		return c
+	})
+}
+
+// Refresh moves AuthExpiresAt of a live row; the zero time takes it away.
+// ErrGone is returned when there is none. It is no change: nobody came or went.
+func (s *Store) Refresh(ctx context.Context, ref sumu.ConnectionRef, authExpiresAt time.Time) error {
+	return s.edit(ctx, "refresh", ref, func(c connection) connection {
+		c.authExpiresAt = authExpiresAt.UnixMilli()
+		return c
+	})
+}
+
+// edit makes of a live row what change does. ErrGone is returned when there is none.
+func (s *Store) edit(ctx context.Context, op string, ref sumu.ConnectionRef, change func(connection) connection) error {
+	if err := check(ctx, op, ref); err != nil {
 		return err
 	}
 	k := s.key(ref.UserID, ref.ConnectionID)
@@ -134,12 +151,11 @@ func (s *Store) Touch(ctx context.Context, ref sumu.ConnectionRef, deleteAt time
 	sh.mu.Lock()
 	c, found := sh.rows.get(k)
 	if found = found && c.live(s.nowMilli()); found {
-		c.deleteAt = expiry(deleteAt)
-		sh.rows.put(k, c)
+		sh.rows.put(k, change(c))
 	}
 	sh.mu.Unlock()
 	if !found {
-		return failed("touch", ref.ConnectionID, sumu.ErrGone)
+		return failed(op, ref.ConnectionID, sumu.ErrGone)
 	}
 	return nil
 }

@@ -10,16 +10,28 @@ import (
 const sweepWork = 4096
 
 // SweepExpired removes up to limit expired rows, or all of them when limit is
-// 0 or less, and returns how many. It costs little while nothing is expired,
-// and writers are never held up for longer than a moment, so it can be called
-// every second.
+// 0 or less, and returns how many. Records count as rows do, and come last. It
+// costs little while nothing is expired, and writers are never held up for
+// longer than a moment, so it can be called every second.
 func (s *Store) SweepExpired(ctx context.Context, limit int) (removed int, err error) {
-	now := s.nowMilli()
 	if limit <= 0 {
 		limit = int(^uint(0) >> 1)
 	}
-	for i := range s.connections {
-		sh := &s.connections[i]
+	now := s.nowMilli()
+	removed, err = sweepShards(ctx, s.connections[:], now, limit, func(k key) { s.publish(k.user, k.id) })
+	if err != nil {
+		return removed, err
+	}
+	records, err := sweepShards(ctx, s.records[:], now, limit-removed, func(key) {})
+	return removed + records, err
+}
+
+// sweepShards removes up to limit expired rows and tells of each.
+func sweepShards[V value](
+	ctx context.Context, shards []shard[V], now int64, limit int, tell func(key),
+) (removed int, err error) {
+	for i := range shards {
+		sh := &shards[i]
 		from := key{hash: firstHash(i)}
 		for more := true; more && removed < limit; {
 			if err := ctx.Err(); err != nil {
@@ -30,7 +42,7 @@ func (s *Store) SweepExpired(ctx context.Context, limit int) (removed int, err e
 			gone, from, more = sh.rows.sweep(from, now, limit-removed)
 			sh.mu.Unlock()
 			for _, k := range gone {
-				s.publish(k.user, k.id)
+				tell(k)
 			}
 			removed += len(gone)
 		}
@@ -57,6 +69,9 @@ func (t *table[V]) sweep(from key, now int64, limit int) (gone []key, next key, 
 	}
 	if more = n < len(t.dir); more {
 		next = t.dir[n].low
+	}
+	for _, k := range gone {
+		t.recount(k.user, -1)
 	}
 	if len(gone) > 0 {
 		t.compact(first, n)

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -82,5 +83,42 @@ func TestASweepStopsWithItsContext(t *testing.T) {
 	}
 	if n, err := s.SweepExpired(t.Context(), 0); n != 10 || err != nil {
 		t.Errorf("removed %d rows, error %v", n, err)
+	}
+}
+
+// TestASweepRemovesRecordsToo fills the store with as many records as rows, all
+// expired, and some that are not.
+func TestASweepRemovesRecordsToo(t *testing.T) {
+	ctx := t.Context()
+	s := new(Store)
+	const n = 100
+	for i := range n {
+		id := fmt.Sprint("k", i)
+		if err := s.Put(ctx, sumu.Connection{UserID: id, ID: "c", DeleteAt: time.Unix(1, 0)}); err != nil {
+			t.Fatal(err)
+		}
+		r := sumu.Record{Kind: "past", Key: id, Rev: 1, DeleteAt: time.Unix(1, 0)}
+		live := sumu.Record{Kind: "live", Key: id, Rev: 1, DeleteAt: time.Now().Add(time.Hour)}
+		if err := errors.Join(s.SaveRecord(ctx, r), s.SaveRecord(ctx, live)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := func() (rows, records int) {
+		for i := range s.records {
+			s.connections[i].rows.page(key{}, 3*n, func(key, connection) bool { rows++; return true })
+			s.records[i].rows.page(key{}, 3*n, func(key, record) bool { records++; return true })
+		}
+		return rows, records
+	}
+	// The rows go first: presence waits for them.
+	for _, step := range []struct{ limit, removed, rows, records int }{
+		{n / 2, n / 2, n / 2, 2 * n}, {n, n, 0, 3 * n / 2}, {0, n / 2, 0, n}, {0, 0, 0, n},
+	} {
+		removed, err := s.SweepExpired(ctx, step.limit)
+		rows, records := kept()
+		if err != nil || removed != step.removed || rows != step.rows || records != step.records {
+			t.Errorf("with limit %d removed %d, %v; %d rows and %d records are left, want %+v",
+				step.limit, removed, err, rows, records, step)
+		}
 	}
 }

@@ -48,6 +48,9 @@ type table[V value] struct {
 	// raise them; the next sweep that comes by does. They stand in for a queue
 	// of expiries, which would cost memory per row and a write per renewal.
 	soonest int64
+	// counts is how many rows a user has, for those who have many and were
+	// counted once; see [table.count].
+	counts map[string]int
 }
 
 // entry is a block and its lower bound: no key of the block is below low, and
@@ -107,6 +110,7 @@ func (t *table[V]) put(k key, v V) {
 		b.values[i] = v
 	} else {
 		b.insert(i, k, v)
+		t.recount(k.user, +1)
 	}
 	b.soonest = min(b.soonest, v.expiresAt())
 	t.soonest = min(t.soonest, v.expiresAt())
@@ -162,6 +166,7 @@ func (t *table[V]) remove(k key) bool {
 		return false
 	}
 	b.truncate(slices.Delete(b.keys, i, i+1), slices.Delete(b.values, i, i+1))
+	t.recount(k.user, -1)
 	if len(b.keys) <= maxBlock/4 {
 		t.compact(max(n-1, 0), min(n+2, len(t.dir)))
 	}

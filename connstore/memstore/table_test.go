@@ -58,8 +58,40 @@ func checkTable(t *testing.T, tab *table[number], m model) {
 			t.Fatalf("block %d: soonest is %d in the block, %d in the table, after %d", n, e.soonest, tab.soonest, soonest)
 		}
 	}
+	checkCounts(t, tab, m)
 	if room > 10*len(m)+maxBlock {
 		t.Fatalf("there is room for %d rows, but there are %d", room, len(m))
+	}
+}
+
+// checkCounts fails unless every user has as many rows as in the model. It
+// makes the table keep counts, which must stay right from then on.
+func checkCounts(t *testing.T, tab *table[number], m model) {
+	t.Helper()
+	rows, live := make(map[key]int), make(map[key]int)
+	const now = 5000
+	for k, v := range m {
+		k.id = ""
+		rows[k]++
+		if int64(v) > now {
+			live[k]++
+		}
+	}
+	for start, n := range rows {
+		if got := tab.countLive(start, now); got != live[start] {
+			t.Fatalf("%v has %d live rows, want %d", start, got, live[start])
+		}
+		if got := tab.count(start); got != n {
+			t.Fatalf("%v has %d rows, want %d", start, got, n)
+		}
+	}
+	if got := tab.count(key{1 << 62, "nobody", ""}); got != 0 {
+		t.Fatalf("nobody has %d rows", got)
+	}
+	for user, n := range tab.counts {
+		if n < forgetBelow {
+			t.Fatalf("a count of %d is kept of %s", n, user)
+		}
 	}
 }
 
@@ -67,13 +99,14 @@ func TestTableIsASortedMap(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	// Few hashes: users meet. One user: the ids alone decide.
-	for _, hashes := range []uint64{1, 3, 1 << 60} {
+	// One user: the ids alone decide. Few users: they meet in one hash, and some
+	// have so many rows that a count is kept of them.
+	for _, users := range []int{1, 3, 1000} {
 		tab, m := new(table[number]), make(model)
 		now := int64(0)
 		random := func() key {
-			h := rnd.Uint64N(hashes)
-			return key{h % 1000, fmt.Sprint("u", h%5), fmt.Sprint(rnd.IntN(2000))}
+			u := rnd.IntN(users)
+			return key{uint64(u / 3), fmt.Sprint("u", u), fmt.Sprint(rnd.IntN(2000))}
 		}
 		for step := range 12_000 {
 			// It grows, shrinks and grows again.

@@ -16,65 +16,74 @@ import (
 type flaw struct {
 	name    string
 	breakIt func(h *hooked)
-	caught  string // the case that must fail, or the beginning of its name
+	caught  string // the case that must fail, or the beginning of its name and of no other's
 }
 
-// prove runs the suite against a store and returns what it recorded.
-func prove(t *testing.T, patience time.Duration, newStore func(clock *clock) sumu.Store) *recorder {
-	t.Helper()
-	clock := newClock()
-	r := newRecorder(t)
-	run(r, func(tb) sumu.Store { return newStore(clock) }, Features{
+// everything are the features of a memstore. The sizes are smaller than a
+// driver's: the suite runs once for each flaw.
+func everything(clock *clock) Features {
+	return Features{
 		Touch: true, Sweep: true, Changes: true, Presence: true,
+		State: true, Cap: true, Refresh: true,
 		Now: clock.now, Advance: clock.advance,
-		patience: patience, crowd: 300, rounds: 60,
-	})
-	return r
+		crowd: 300, rounds: 60,
+	}
 }
 
-// TestTheSuiteCatchesEveryFlaw also holds the other way around: a case that no
-// flaw makes fail would test nothing.
+// TestTheSuiteCatchesEveryFlaw runs the case that is to catch a flaw, and no
+// other. It also holds the other way around: a case that no flaw makes fail
+// would test nothing.
 func TestTheSuiteCatchesEveryFlaw(t *testing.T) {
 	leak.Check(t)
 	flaws := slices.Concat(rowFlaws, expiryFlaws, pruneFlaws, scanFlaws, contextFlaws,
-		touchFlaws, sweepFlaws, changeFlaws, presenceFlaws)
+		touchFlaws, sweepFlaws, changeFlaws, presenceFlaws, recordFlaws, recordRaceFlaws,
+		capFlaws, evictFlaws, refreshFlaws)
 	var (
 		mu       sync.Mutex
 		catchers = make(map[string]bool)
-		ran      map[string]bool
 	)
 	t.Run("flaws", func(t *testing.T) {
-		for _, f := range flaws {
-			t.Run(f.name, func(t *testing.T) {
+		for _, flaw := range flaws {
+			t.Run(flaw.name, func(t *testing.T) {
 				t.Parallel()
-				r := prove(t, 50*time.Millisecond, func(clock *clock) sumu.Store { return newHooked(clock, f.breakIt) })
+				clock := newClock()
+				f := everything(clock)
+				// What must not come is waited for; what is late counts as lost.
+				f.patience = 50 * time.Millisecond
+				f.only = flaw.caught
+				r := newRecorder(t)
+				run(r, func(tb) sumu.Store { return newHooked(clock, flaw.breakIt) }, f)
 				failed := r.failed()
-				if !slices.ContainsFunc(failed, func(name string) bool { return strings.HasPrefix(name, f.caught) }) {
-					t.Errorf("%q did not fail; these did: %q", f.caught, failed)
+				if len(r.ran) != 2 || !r.ran[featureCase] {
+					t.Errorf("%q names %d cases, want one", flaw.caught, len(r.ran)-1)
+				}
+				if len(failed) != 1 || failed[0] == featureCase {
+					t.Errorf("%q did not fail; these did: %q", flaw.caught, failed)
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				ran = r.ran
 				for _, name := range failed {
 					catchers[name] = true
 				}
 			})
 		}
 	})
-	for name := range ran {
-		if !catchers[name] && name != featureCase {
-			t.Errorf("no flaw makes the case fail: %q", name)
+	for _, c := range cases(everything(newClock())) {
+		if !catchers[c.name] {
+			t.Errorf("no flaw makes the case fail: %q", c.name)
 		}
 	}
 }
 
 func TestTheSuitePassesAStoreWithoutFlaws(t *testing.T) {
 	leak.Check(t)
-	r := prove(t, 50*time.Millisecond, func(clock *clock) sumu.Store { return newHooked(clock, func(*hooked) {}) })
+	clock := newClock()
+	r := newRecorder(t)
+	run(r, func(tb) sumu.Store { return newHooked(clock, func(*hooked) {}) }, everything(clock))
 	if len(r.failures) > 0 {
 		t.Errorf("failed: %q", r.failures)
 	}
-	if len(r.ran) < 80 {
+	if len(r.ran) < 130 {
 		t.Errorf("only %d cases ran", len(r.ran))
 	}
 }
@@ -82,28 +91,33 @@ func TestTheSuitePassesAStoreWithoutFlaws(t *testing.T) {
 const featureCase = "A driver implements exactly the powers that it declares"
 
 func TestFeaturesMustAgreeWithTheStore(t *testing.T) {
-	full := Features{Touch: true, Sweep: true, Changes: true, Presence: true}
-	for name, f := range map[string]Features{
-		"Touch is not declared":    {Sweep: true, Changes: true, Presence: true},
-		"Sweep is not declared":    {Touch: true, Changes: true, Presence: true},
-		"Changes is not declared":  {Touch: true, Sweep: true, Presence: true},
-		"Presence is not declared": {Touch: true, Sweep: true, Changes: true},
+	for name, undeclare := range map[string]func(f *Features){
+		"Touch":    func(f *Features) { f.Touch = false },
+		"Sweep":    func(f *Features) { f.Sweep = false },
+		"Changes":  func(f *Features) { f.Changes = false },
+		"Presence": func(f *Features) { f.Presence = false },
+		"State":    func(f *Features) { f.State = false },
+		"Cap":      func(f *Features) { f.Cap = false },
+		"Refresh":  func(f *Features) { f.Refresh = false },
 	} {
-		t.Run(name, func(t *testing.T) {
-			f.crowd = 300
+		t.Run(name+" is not declared", func(t *testing.T) {
+			f := everything(newClock())
+			undeclare(&f)
 			r := newRecorder(t)
 			run(r, func(tb) sumu.Store { return new(memstore.Store) }, f)
-			if got := r.failed(); !slices.Equal(got, []string{featureCase}) {
-				t.Errorf("failed: %q", got)
+			if got := r.failures[featureCase]; len(got) != 1 || !strings.Contains(got[0], "Features."+name) {
+				t.Errorf("failed: %q", r.failures)
+			}
+			if len(r.ran) != 1 {
+				t.Errorf("%d cases ran, want none beside it", len(r.ran)-1)
 			}
 		})
 	}
 	t.Run("None is implemented", func(t *testing.T) {
-		full.crowd = 300
 		r := newRecorder(t)
-		run(r, func(tb) sumu.Store { return struct{ sumu.Store }{new(memstore.Store)} }, full)
-		if got := r.failures[featureCase]; len(got) != 4 {
-			t.Errorf("of the four powers %d are missed: %q", len(got), got)
+		run(r, func(tb) sumu.Store { return struct{ sumu.Store }{new(memstore.Store)} }, everything(newClock()))
+		if got := r.failures[featureCase]; len(got) != 7 {
+			t.Errorf("of the seven powers %d are missed: %q", len(got), got)
 		}
 	})
 	t.Run("Advance without Now", func(t *testing.T) {

@@ -98,8 +98,10 @@ var touchFlaws = []flaw{
 		c.DeleteAt = deleteAt
 		return h.Store.Put(ctx, c)
 	}), "Touch never brings back a row that is being deleted"},
-	{"Touch does nothing", touched(func(*hooked, context.Context, conn, time.Time) error { return nil }),
-		"A row that was touched lives until its new DeleteAt"},
+	{
+		"Touch does nothing", touched(func(*hooked, context.Context, conn, time.Time) error { return nil }),
+		"A row that was touched lives until its new DeleteAt",
+	},
 }
 
 // swept makes SweepExpired be what change makes of it.
@@ -110,8 +112,10 @@ func swept(change func(h *hooked, ctx context.Context, limit int) (int, error)) 
 }
 
 var sweepFlaws = []flaw{
-	{"Sweep removes nothing", swept(func(*hooked, context.Context, int) (int, error) { return 0, nil }),
-		"SweepExpired removes the expired rows and leaves the others"},
+	{
+		"Sweep removes nothing", swept(func(*hooked, context.Context, int) (int, error) { return 0, nil }),
+		"SweepExpired removes the expired rows and leaves the others",
+	},
 	{"Sweep removes live rows", swept(func(h *hooked, ctx context.Context, limit int) (int, error) {
 		for c := range h.Store.All(ctx, sumu.Segment{}) {
 			_ = h.Store.Delete(ctx, c.Ref())

@@ -66,8 +66,10 @@ var presenceFlaws = []flaw{
 		}
 		return h.Store.SavePresence(ctx, row)
 	}), "SavePresence writes the row whole"},
-	{"SavePresence accepts any later Seq", saved((*hooked).forced),
-		"SavePresence is ErrConflict unless the stored Seq is the one before"},
+	{
+		"SavePresence accepts any later Seq", saved((*hooked).forced),
+		"SavePresence is ErrConflict unless the stored Seq is the one before",
+	},
 	{"SavePresence reports success to everybody", saved(func(h *hooked, ctx context.Context, row presenceRow) error {
 		err := h.Store.SavePresence(ctx, row)
 		if errors.Is(err, sumu.ErrConflict) {

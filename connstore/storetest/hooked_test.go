@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"iter"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,8 @@ type hooked struct {
 	clock *clock
 	// raw gets all writes too, but no row ever expires in it.
 	raw *memstore.Store
+	// saved has the last record of each name, expired or not.
+	saved sync.Map
 
 	put           func(context.Context, sumu.Connection) error
 	get           func(context.Context, sumu.ConnectionRef) (sumu.Connection, error)
@@ -46,6 +49,11 @@ type hooked struct {
 	savePresence  func(context.Context, sumu.PresenceRow) error
 	markAnnounced func(context.Context, string, int64) error
 	presenceRows  func(context.Context, sumu.Segment) iter.Seq2[sumu.PresenceRow, error]
+	loadRecord    func(ctx context.Context, kind, key string) (sumu.Record, error)
+	saveRecord    func(context.Context, sumu.Record) error
+	deleteRecord  func(ctx context.Context, kind, key string, rev int64) error
+	putCapped     func(ctx context.Context, c sumu.Connection, most int, evict bool) ([]sumu.Connection, error)
+	refresh       func(context.Context, sumu.ConnectionRef, time.Time) error
 }
 
 func newHooked(clock *clock, breakIt func(h *hooked)) *hooked {
@@ -58,6 +66,8 @@ func newHooked(clock *clock, breakIt func(h *hooked)) *hooked {
 		put: s.Put, get: s.Get, delete: s.Delete, prune: s.Prune, byUser: s.ByUser, hasLive: s.HasLive,
 		all: s.All, touch: s.Touch, sweep: s.SweepExpired, changes: s.Changes, presence: s.Presence,
 		savePresence: s.SavePresence, markAnnounced: s.MarkAnnounced, presenceRows: s.PresenceRows,
+		loadRecord: s.LoadRecord, saveRecord: s.SaveRecord, deleteRecord: s.DeleteRecord,
+		putCapped: s.PutCapped, refresh: s.Refresh,
 	}
 	breakIt(h)
 	return h
@@ -120,6 +130,37 @@ func (h *hooked) MarkAnnounced(ctx context.Context, user string, version int64) 
 
 func (h *hooked) PresenceRows(ctx context.Context, seg sumu.Segment) iter.Seq2[sumu.PresenceRow, error] {
 	return h.presenceRows(ctx, seg)
+}
+
+func (h *hooked) LoadRecord(ctx context.Context, kind, key string) (sumu.Record, error) {
+	return h.loadRecord(ctx, kind, key)
+}
+
+func (h *hooked) SaveRecord(ctx context.Context, r sumu.Record) error {
+	err := h.saveRecord(ctx, r)
+	if err == nil {
+		h.saved.Store([2]string{r.Kind, r.Key}, r)
+	}
+	return err
+}
+
+func (h *hooked) DeleteRecord(ctx context.Context, kind, key string, rev int64) error {
+	return h.deleteRecord(ctx, kind, key, rev)
+}
+
+func (h *hooked) PutCapped(ctx context.Context, c sumu.Connection, most int, evict bool) ([]sumu.Connection, error) {
+	evicted, err := h.putCapped(ctx, c, most, evict)
+	if err == nil {
+		_ = h.raw.Put(ctx, c)
+	}
+	for _, old := range evicted {
+		_ = h.raw.Delete(ctx, old.Ref())
+	}
+	return evicted, err
+}
+
+func (h *hooked) Refresh(ctx context.Context, ref sumu.ConnectionRef, authExpiresAt time.Time) error {
+	return h.refresh(ctx, ref, authExpiresAt)
 }
 
 // list is collect where no error is expected.

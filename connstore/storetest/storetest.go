@@ -4,7 +4,10 @@
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) sumu.Store {
 //			return new(memstore.Store)
-//		}, storetest.Features{Touch: true, Sweep: true, Changes: true, Presence: true})
+//		}, storetest.Features{
+//			Touch: true, Sweep: true, Changes: true, Presence: true,
+//			State: true, Cap: true, Refresh: true,
+//		})
 //	}
 //
 // A case is named after the sentence of the contract that it holds a driver to.
@@ -13,6 +16,7 @@
 package storetest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +31,9 @@ type Features struct {
 	Sweep    bool // it is a [sumu.Sweeper]
 	Changes  bool // it is a [sumu.ChangeFeed]
 	Presence bool // it is a [sumu.PresenceStore]
+	State    bool // it is a [sumu.StateStore]
+	Cap      bool // it is a [sumu.Capper]
+	Refresh  bool // it is a [sumu.Refresher]
 
 	// Now is the clock of the stores. Default [time.Now]. Required with Advance.
 	Now func() time.Time
@@ -42,11 +49,12 @@ type Features struct {
 	patience time.Duration // see defaultPatience
 	crowd    int           // see defaultCrowd
 	rounds   int           // see defaultRounds
+	only     string        // leaves out the cases whose names do not begin so
 }
 
 // Run runs the suite. newStore is called once for each case, from the test's
 // own goroutine, and returns a store without rows; whatever it opens it closes
-// with t.Cleanup. There are some 30,000 calls of the store, most of them made
+// with t.Cleanup. There are some 60,000 calls of the store, most of them made
 // many at a time.
 func Run(t *testing.T, newStore func(t *testing.T) sumu.Store, f Features) {
 	t.Helper()
@@ -74,10 +82,21 @@ func cases(f Features) []testCase {
 		{f.Changes, changeCases},
 		{f.Presence, presenceCases},
 		{f.Presence, presenceScanCases},
+		{f.State, recordCases},
+		{f.State, recordInputCases},
+		{f.State, recordExpiryCases},
+		{f.State, recordRaceCases},
+		{f.Cap, capCases},
+		{f.Cap, evictCases},
+		{f.Cap, capRaceCases},
+		{f.Refresh, refreshCases},
 		{f.Advance != nil, advanceCases},
 		{f.Advance != nil && f.Touch, advanceTouchCases},
 		{f.Advance != nil && f.Sweep, advanceSweepCases},
 		{f.Advance != nil && f.Presence, advancePresenceCases},
+		{f.Advance != nil && f.State, advanceRecordCases},
+		{f.Advance != nil && f.Cap, advanceCapCases},
+		{f.Advance != nil && f.Refresh, advanceRefreshCases},
 	} {
 		if power.declared {
 			all = append(all, power.cases)
@@ -115,6 +134,9 @@ func run(t tb, newStore func(t tb) sumu.Store, f Features) {
 		return // The cases of the powers could only panic.
 	}
 	for _, c := range cases(f) {
+		if !strings.HasPrefix(c.name, f.only) {
+			continue
+		}
 		t.run(c.name, func(t tb) {
 			c.test(&env{tb: t, ctx: t.Context(), store: newStore(t), f: f})
 		})
@@ -128,6 +150,9 @@ func checkFeatures(t tb, store sumu.Store, f Features) bool {
 	_, sweep := store.(sumu.Sweeper)
 	_, changes := store.(sumu.ChangeFeed)
 	_, presence := store.(sumu.PresenceStore)
+	_, state := store.(sumu.StateStore)
+	_, capped := store.(sumu.Capper)
+	_, refresh := store.(sumu.Refresher)
 	agree := true
 	for _, power := range []struct {
 		name                  string
@@ -137,6 +162,9 @@ func checkFeatures(t tb, store sumu.Store, f Features) bool {
 		{"Sweep", f.Sweep, sweep},
 		{"Changes", f.Changes, changes},
 		{"Presence", f.Presence, presence},
+		{"State", f.State, state},
+		{"Cap", f.Cap, capped},
+		{"Refresh", f.Refresh, refresh},
 	} {
 		if power.declared != power.implemented {
 			agree = false

@@ -153,7 +153,6 @@ func TestRevokeFromManySides(t *testing.T) {
 
 // closer closes connections, and remembers what it was told.
 type closer struct {
-	store *memstore.Store
 	gone  string
 	fails string
 	log   []string

@@ -39,16 +39,13 @@ type ConnectRequest struct {
 
 // HeaderValues returns the values of a header, whatever the case of its name.
 func (r *ConnectRequest) HeaderValues(name string) []string {
-	if v, ok := r.Header[name]; ok {
-		return v
-	}
 	var values []string
 	for k, v := range r.Header {
 		if strings.EqualFold(k, name) {
 			values = append(values, v...)
 		}
 	}
-	return values
+	return values // Of several spellings in no particular order.
 }
 
 // Subprotocols returns the sub-protocols that the client offers, in its order.

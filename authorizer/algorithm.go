@@ -7,9 +7,12 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"fmt"
+	"slices"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
+
+	"github.com/sumu-live/sumu"
 )
 
 const (
@@ -22,31 +25,61 @@ type algorithm struct {
 	verifier jws.Verifier
 	// sigLen is how long a signature by this key is; 0: the key does not fit
 	// the algorithm.
-	sigLen func(crypto.PublicKey) int
+	sigLen func(key any) int
 }
 
-// newAlgorithms returns the algorithms that a token may name. HMAC is not
-// among them: its secret could be taken for a public key.
-func newAlgorithms() (map[string]algorithm, error) {
-	algs := make(map[string]algorithm, 10)
-	for alg, sigLen := range map[jwa.SignatureAlgorithm]func(crypto.PublicKey) int{
+type sigLens map[jwa.SignatureAlgorithm]func(key any) int
+
+// publicAlgorithms are those of public keys, hmacAlgorithms those of a secret
+// that both sides share. No Authorizer knows both: a public key could be taken
+// for a secret then, and everybody knows it.
+func publicAlgorithms() sigLens {
+	return sigLens{
 		jwa.RS256: rsaSigLen, jwa.RS384: rsaSigLen, jwa.RS512: rsaSigLen,
 		jwa.PS256: rsaSigLen, jwa.PS384: rsaSigLen, jwa.PS512: rsaSigLen,
 		jwa.ES256: ecdsaSigLen(elliptic.P256()),
 		jwa.ES384: ecdsaSigLen(elliptic.P384()),
 		jwa.ES512: ecdsaSigLen(elliptic.P521()),
 		jwa.EdDSA: ed25519SigLen,
-	} {
+	}
+}
+
+func hmacAlgorithms() sigLens {
+	return sigLens{
+		jwa.HS256: hmacSigLen(crypto.SHA256),
+		jwa.HS384: hmacSigLen(crypto.SHA384),
+		jwa.HS512: hmacSigLen(crypto.SHA512),
+	}
+}
+
+// newAlgorithms returns the algorithms that a token may name: those that fit
+// the source, or of them the ones given.
+func newAlgorithms(keys KeySource, only []string) (map[string]algorithm, []error) {
+	known := publicAlgorithms()
+	if _, ok := keys.(*hmacKeys); ok {
+		known = hmacAlgorithms()
+	}
+	var errs []error
+	for _, name := range only {
+		if known[jwa.SignatureAlgorithm(name)] == nil {
+			errs = append(errs, invalid("Algorithms: %q is not known, or not for keys of this source", name))
+		}
+	}
+	algs := make(map[string]algorithm, len(known))
+	for alg, sigLen := range known {
+		if len(only) > 0 && !slices.Contains(only, alg.String()) {
+			continue
+		}
 		v, err := jws.NewVerifier(alg)
 		if err != nil {
-			return nil, fmt.Errorf("verifier of %s: %w", alg, err)
+			errs = append(errs, &sumu.Error{Op: "authorizer: verifier of " + alg.String(), Kind: sumu.ErrUnsupported, Err: err})
 		}
 		algs[alg.String()] = algorithm{verifier: v, sigLen: sigLen}
 	}
-	return algs, nil
+	return algs, errs
 }
 
-func rsaSigLen(key crypto.PublicKey) int {
+func rsaSigLen(key any) int {
 	pub, ok := key.(*rsa.PublicKey)
 	if !ok || pub == nil || pub.N == nil || pub.N.BitLen() < minRSABits || pub.N.BitLen() > maxRSABits {
 		return 0
@@ -54,9 +87,9 @@ func rsaSigLen(key crypto.PublicKey) int {
 	return pub.Size()
 }
 
-func ecdsaSigLen(curve elliptic.Curve) func(crypto.PublicKey) int {
+func ecdsaSigLen(curve elliptic.Curve) func(any) int {
 	size := 2 * ((curve.Params().BitSize + 7) / 8)
-	return func(key crypto.PublicKey) int {
+	return func(key any) int {
 		if pub, ok := key.(*ecdsa.PublicKey); !ok || pub == nil || pub.Curve != curve {
 			return 0
 		}
@@ -64,21 +97,37 @@ func ecdsaSigLen(curve elliptic.Curve) func(crypto.PublicKey) int {
 	}
 }
 
-func ed25519SigLen(key crypto.PublicKey) int {
+func ed25519SigLen(key any) int {
 	if pub, ok := key.(ed25519.PublicKey); !ok || len(pub) != ed25519.PublicKeySize {
 		return 0
 	}
 	return ed25519.SignatureSize
 }
 
+func hmacSigLen(hash crypto.Hash) func(any) int {
+	return func(key any) int {
+		if secret, ok := key.(*hmacSecret); !ok || len(secret.bytes()) < hash.Size() {
+			return 0
+		}
+		return hash.Size()
+	}
+}
+
 // fits reports whether the key may be used with the algorithm.
-func (a algorithm) fits(key crypto.PublicKey) bool { return a.sigLen(key) > 0 }
+func (a algorithm) fits(key Key) bool { return a.sigLen(key.material()) > 0 }
 
 // verify reports whether sig is the signature of signed. The key must fit.
 // jwx compares the length too, but does not promise to: a signature that could
 // be padded would make many tokens of one.
-func (a algorithm) verify(key crypto.PublicKey, signed, sig []byte) bool {
-	return len(sig) == a.sigLen(key) && a.verifier.Verify(signed, sig, key) == nil
+func (a algorithm) verify(key Key, signed, sig []byte) bool {
+	material := key.material()
+	if len(sig) != a.sigLen(material) {
+		return false
+	}
+	if secret, ok := material.(*hmacSecret); ok {
+		material = secret.bytes()
+	}
+	return a.verifier.Verify(signed, sig, material) == nil
 }
 
 // usable returns why a key could never verify a token.

@@ -12,6 +12,10 @@ type Authorizer struct {
 	keys KeySource
 	algs map[string]algorithm
 	opts Options
+
+	issuers []string // that iss may be; empty: any
+	origins *originPolicy
+	grants  []grantTemplate
 }
 
 var _ sumu.Authorizer = (*Authorizer)(nil)
@@ -24,29 +28,47 @@ func New(keys KeySource, optFns ...func(*Options)) (*Authorizer, error) {
 	for _, fn := range optFns {
 		fn(&opts)
 	}
-	opts.complete()
+	return newAuthorizer(keys, opts)
+}
+
+func newAuthorizer(keys KeySource, opts Options) (*Authorizer, error) {
+	opts.complete(keys)
 	errs := opts.validate()
 	if keys == nil {
 		errs = append(errs, invalid("an Authorizer needs a KeySource"))
 	}
-	if err := joined(errs); err != nil {
+	opts.own()
+	a := &Authorizer{keys: keys, opts: opts, issuers: opts.issuers()}
+	var more []error
+	a.algs, more = newAlgorithms(keys, opts.Algorithms)
+	errs = append(errs, more...)
+	a.origins, more = newOriginPolicy(opts.Origins)
+	errs = append(errs, more...)
+	a.grants, more = compileGrants(opts.Grants)
+	if err := joined(append(errs, more...)); err != nil {
 		return nil, err
 	}
-	algs, err := newAlgorithms()
-	if err != nil {
-		return nil, &sumu.Error{Op: "authorizer", Kind: sumu.ErrUnsupported, Err: err}
-	}
-	opts.own()
-	return &Authorizer{keys: keys, algs: algs, opts: opts}, nil
+	return a, nil
 }
 
 // Authorize verifies the token of a connect request: the one of the first of
 // [Options.Sources] that has one. ErrUnauthorized is returned for a token that
 // is missing or does not verify, ErrForbidden for one that verifies but is for
-// another audience, ErrUnavailable when the keys cannot be had.
+// another audience and for an origin that is not allowed, ErrUnavailable when
+// the keys cannot be had.
 func (a *Authorizer) Authorize(ctx context.Context, r *sumu.ConnectRequest) (sumu.Identity, error) {
+	// The origin comes first: it costs less than a signature.
+	browser, err := a.origins.check(r)
+	if err != nil {
+		return sumu.Identity{}, refuse(err)
+	}
 	for _, source := range a.opts.Sources {
-		if token := source.read(r, source.name); token != "" {
+		token := source.read(r, source.name)
+		switch {
+		case token == "":
+		case source.cookie && !browser:
+			return sumu.Identity{}, refuse(ErrOrigin)
+		default:
 			return a.Verify(ctx, token)
 		}
 	}
@@ -84,16 +106,16 @@ func (a *Authorizer) Verify(ctx context.Context, token string) (sumu.Identity, e
 	return id, nil
 }
 
-// checkSignature tries the keys that fit the token. Several keys are tried
-// only where they share the key id that the token names; a token whose key id names
-// no key must fit exactly one, or an attacker's choice of it would widen what is
-// trusted.
+// checkSignature tries the keys that fit the token. Several keys are tried only
+// where they share the key id that the token names; a token whose key id names
+// no key must fit exactly one, or an attacker's choice of it would widen what
+// is trusted.
 func (a *Authorizer) checkSignature(c compact, alg algorithm, keys []Key) error {
 	now := a.opts.Now()
 	var named, unnamed []Key
 	for _, k := range keys {
 		switch {
-		case k.Algorithm != "" && k.Algorithm != c.alg, !alg.fits(k.Public):
+		case k.Algorithm != "" && k.Algorithm != c.alg, !alg.fits(k):
 		case !k.NotAfter.IsZero() && now.After(k.NotAfter):
 		case c.kid != "" && k.ID == c.kid:
 			named = append(named, k)
@@ -108,7 +130,7 @@ func (a *Authorizer) checkSignature(c compact, alg algorithm, keys []Key) error 
 		named = unnamed
 	}
 	for _, k := range named[:min(len(named), maxTried)] {
-		if alg.verify(k.Public, c.signed, c.sig) {
+		if alg.verify(k, c.signed, c.sig) {
 			return nil
 		}
 	}

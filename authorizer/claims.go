@@ -24,60 +24,97 @@ func (a *Authorizer) identity(payload string) (sumu.Identity, error) {
 	if !ok {
 		return sumu.Identity{}, ErrMalformed
 	}
-	expiresAt, err := a.checkTimes(claims)
-	if err != nil {
+	var id sumu.Identity
+	if id.IssuedAt, id.ExpiresAt, err = a.checkTimes(claims); err != nil {
 		return sumu.Identity{}, err
 	}
-	if !a.opts.InsecureAnyIssuer {
-		if iss, ok := unquote(claims.get("iss")); !ok || iss != a.opts.Issuer {
+	if len(a.issuers) > 0 {
+		if iss, ok := unquote(claims.get("iss")); !ok || !slices.Contains(a.issuers, iss) {
 			return sumu.Identity{}, ErrIssuer
 		}
 	}
-	user, ok := unquote(claims.get(a.opts.UserIDClaim))
-	if !ok || user == "" || len(user) > sumu.MaxUserID {
+	if err := a.checkRequired(claims); err != nil {
+		return sumu.Identity{}, err
+	}
+	id.UserID, ok = unquote(claims.get(a.opts.UserIDClaim))
+	if !ok || id.UserID == "" || len(id.UserID) > sumu.MaxUserID {
 		return sumu.Identity{}, ErrUserID
 	}
-	passed, err := a.pass(claims)
-	if err != nil {
+	var size int
+	if id.Claims, size, err = a.pass(claims); err != nil {
+		return sumu.Identity{}, err
+	}
+	if id.Grants, err = a.grant(claims, id.UserID, MaxClaims-size); err != nil {
 		return sumu.Identity{}, err
 	}
 	if err := a.checkAudience(claims); err != nil {
 		return sumu.Identity{}, err
 	}
-	return sumu.Identity{UserID: user, ExpiresAt: expiresAt, Claims: passed}, nil
+	return id, nil
 }
 
-// checkTimes checks exp, nbf and iat. It returns until when the token counts;
-// zero: it has no exp.
-func (a *Authorizer) checkTimes(claims object) (time.Time, error) {
+// checkTimes checks exp, nbf, iat and auth_time. It returns when the token was
+// issued and until when it counts; zero: it does not say.
+func (a *Authorizer) checkTimes(claims object) (issuedAt, expiresAt time.Time, err error) {
 	now := a.opts.Now()
-	var expiresAt time.Time
 	if raw := claims.get("exp"); raw != nil {
 		exp, ok := seconds(raw)
 		if !ok {
-			return time.Time{}, fmt.Errorf("%w: exp is not a date", ErrClaims)
+			return time.Time{}, time.Time{}, fmt.Errorf("%w: exp is not a date", ErrClaims)
 		}
 		expiresAt = exp.Add(a.opts.Skew)
 		if !now.Before(expiresAt) {
-			return time.Time{}, ErrTokenExpired
+			return time.Time{}, time.Time{}, ErrTokenExpired
 		}
 	} else if !a.opts.InsecureNoExpiry {
-		return time.Time{}, fmt.Errorf("%w: exp is missing", ErrClaims)
+		return time.Time{}, time.Time{}, fmt.Errorf("%w: exp is missing", ErrClaims)
 	}
-	for _, name := range [...]string{"nbf", "iat"} {
+	for _, name := range a.opts.dates {
 		raw := claims.get(name)
 		if raw == nil {
 			continue
 		}
 		from, ok := seconds(raw)
 		if !ok {
-			return time.Time{}, fmt.Errorf("%w: %s is not a date", ErrClaims, name)
+			return time.Time{}, time.Time{}, fmt.Errorf("%w: %s is not a date", ErrClaims, name)
 		}
 		if now.Add(a.opts.Skew).Before(from) {
-			return time.Time{}, ErrNotYetValid
+			return time.Time{}, time.Time{}, ErrNotYetValid
+		}
+		if name == "iat" {
+			issuedAt = from
 		}
 	}
-	return expiresAt, nil
+	return issuedAt, expiresAt, nil
+}
+
+// checkRequired checks that every claim of [Options.Require] has one of its
+// values.
+func (a *Authorizer) checkRequired(claims object) error {
+	for name, values := range a.opts.Require {
+		if value, ok, err := scalar(claims.get(name)); err != nil || !ok || !slices.Contains(values, value) {
+			return fmt.Errorf("%w: %s has no value that is allowed", ErrClaims, name)
+		}
+	}
+	return nil
+}
+
+// scalar returns a string as it is, a number or a boolean as its JSON text; not
+// ok for what is missing or of another kind.
+func scalar(raw []byte) (value string, ok bool, err error) {
+	if len(raw) == 0 {
+		return "", false, nil
+	}
+	switch raw[0] {
+	case '{', '[', 'n':
+		return "", false, nil
+	case '"':
+		if value, ok = unquote(raw); !ok {
+			return "", false, fmt.Errorf("%w: one of them is not valid text", ErrClaims)
+		}
+		return value, true, nil
+	}
+	return string(raw), true, nil
 }
 
 // seconds reads a NumericDate (RFC 7519, 2): seconds since the epoch, which
@@ -95,21 +132,23 @@ func (a *Authorizer) checkAudience(claims object) error {
 	if a.opts.InsecureAnyAudience {
 		return nil
 	}
-	raw := claims.get("aud")
-	if raw == nil {
-		return ErrAudience
-	}
-	values, list := parseList(raw)
-	if !list {
-		values = [][]byte{raw}
-	}
 	found := false
-	for _, v := range values {
-		aud, ok := unquote(v)
-		if !ok {
-			return fmt.Errorf("%w: aud is neither a string nor a list of strings", ErrClaims)
+	for _, name := range a.opts.AudienceClaims {
+		raw := claims.get(name)
+		if raw == nil {
+			continue
 		}
-		found = found || slices.Contains(a.opts.Audiences, aud)
+		values, list := parseList(raw)
+		if !list {
+			values = slices.Values([][]byte{raw})
+		}
+		for v := range values {
+			aud, ok := unquote(v)
+			if !ok {
+				return fmt.Errorf("%w: %s is neither a string nor a list of strings", ErrClaims, name)
+			}
+			found = found || slices.Contains(a.opts.Audiences, aud)
+		}
 	}
 	if !found {
 		return ErrAudience
@@ -117,34 +156,24 @@ func (a *Authorizer) checkAudience(claims object) error {
 	return nil
 }
 
-// pass returns the claims that the options name.
-func (a *Authorizer) pass(claims object) (map[string]string, error) {
+// pass returns the claims that the options name, and how many bytes they have.
+func (a *Authorizer) pass(claims object) (passed map[string]string, size int, err error) {
 	if len(a.opts.Claims) == 0 {
-		return nil, nil
+		return nil, 0, nil
 	}
-	passed := make(map[string]string, len(a.opts.Claims))
-	size := 0
+	passed = make(map[string]string, len(a.opts.Claims))
 	for _, name := range a.opts.Claims {
-		raw := claims.get(name)
-		if raw == nil {
-			continue
+		value, ok, err := scalar(claims.get(name))
+		if err != nil {
+			return nil, 0, err
 		}
-		var value string
-		switch raw[0] {
-		case '{', '[', 'n':
+		if !ok {
 			continue
-		case '"':
-			var ok bool
-			if value, ok = unquote(raw); !ok {
-				return nil, fmt.Errorf("%w: a claim to pass on is not valid text", ErrClaims)
-			}
-		default:
-			value = string(raw)
 		}
 		if size += len(name) + len(value); size > MaxClaims {
-			return nil, fmt.Errorf("%w: those to pass on have more than %d bytes", ErrClaims, MaxClaims)
+			return nil, 0, fmt.Errorf("%w: those to pass on have more than %d bytes", ErrClaims, MaxClaims)
 		}
 		passed[name] = value
 	}
-	return passed, nil
+	return passed, size, nil
 }

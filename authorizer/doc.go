@@ -16,20 +16,36 @@
 //	}
 //	app, err := sumu.NewApp(auth, store)
 //
+// For Firebase, Cognito, Auth0, Azure AD, Google and Keycloak one line does it:
+//
+//	auth, err := authorizer.Firebase("my-project")
+//
+// Keys come from a URL ([JWKS], which reads maps of certificates too), from an
+// OpenID provider's configuration ([Discover]), from documents ([StaticKeys]),
+// or are a secret that is shared ([HMAC]).
+//
 // A client sends its token in the query (?authorization=…), in the
-// Authorization header, or as a sub-protocol, which is the one way of a browser
-// that keeps it out of addresses and logs:
+// Authorization header, in a cookie where [Options.Sources] says so, or as a
+// sub-protocol, which keeps a browser's token out of addresses and logs:
 //
 //	new WebSocket(url, ["sumu", "bearer." + token])
+//
+// Where a token must not leave the backend, [Tickets] replace it by a text that
+// counts once.
+//
+// What a user may do beside connecting are [Options.Grants]: templates such as
+// "room.{claims.org}.*", filled from the claims, and decided once when the
+// client connects.
 //
 // # Guarantees
 //
 // No token, no connection. The signature, exp, nbf, iat, the issuer, the
 // audience and the user id are all checked, unless an option whose name begins
 // with Insecure says otherwise. A token that is missing or does not verify is
-// [sumu.ErrUnauthorized] (401); one that is for another audience is
-// [sumu.ErrForbidden] (403); keys that cannot be had are [sumu.ErrUnavailable],
-// a fault on our side. No error holds any part of a token.
+// [sumu.ErrUnauthorized] (401); one that is for another audience, and an origin
+// that is not allowed, is [sumu.ErrForbidden] (403); keys that cannot be had
+// are [sumu.ErrUnavailable], a fault on our side. No error holds any part of a
+// token.
 //
 // The key decides the algorithm, and the token does not: RS and PS take RSA
 // keys of 2,048 bits and more, each ES algorithm takes keys on its own curve,
@@ -41,7 +57,8 @@
 // # Traps that are closed
 //
 //   - alg "none", HMAC (also with a public key as its secret) and unknown
-//     algorithms are refused.
+//     algorithms are refused. Only an authorizer whose source [HMAC] made takes
+//     HMAC, and it takes nothing else.
 //   - Keys that the token brings along (jwk, jku, x5u, x5c) are never looked at.
 //   - crit, b64, zip, encryption, nesting and the JSON serialization are refused.
 //   - A token whose typ names another purpose (such as logout+jwt) is refused.
@@ -54,6 +71,12 @@
 //     payload is parsed after its signature has been verified.
 //   - One key of a set that cannot be read costs only itself; private and
 //     symmetric keys in a set are never used.
+//   - Another site's page cannot use a visitor's cookie: a cookie needs
+//     [Options.Origins], and a request that has an Origin.
+//   - A claim cannot widen a grant: a value that could name more than one thing
+//     takes the grant away.
+//   - No redirect and no configuration leads a fetch to another host's private
+//     address.
 //
 // # Cost
 //

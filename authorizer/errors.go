@@ -7,7 +7,7 @@ import (
 )
 
 // Why a token was refused. Each comes inside a [sumu.Error] of the kind
-// [sumu.ErrUnauthorized] (401), but ErrAudience, whose kind is
+// [sumu.ErrUnauthorized] (401), but ErrAudience and ErrOrigin, whose kind is
 // [sumu.ErrForbidden] (403). No error holds the token or any part of it.
 var (
 	// ErrNoToken: no source of the request has a token.
@@ -20,7 +20,8 @@ var (
 	// ErrHeader: the header asks for what is never done: crit, b64,
 	// compression, encryption, a nested token, or a token of another purpose.
 	ErrHeader = errors.New("token header is not supported")
-	// ErrAlgorithm: "none", an HMAC, or an algorithm that is not known.
+	// ErrAlgorithm: "none", an algorithm that is not known or not among
+	// [Options.Algorithms], or an HMAC where [HMAC] is not the source.
 	ErrAlgorithm = errors.New("token algorithm is not allowed")
 	// ErrUnknownKey: no key of the source has the token's key id and fits its
 	// algorithm, or the token names none and not exactly one key fits.
@@ -33,22 +34,30 @@ var (
 	ErrTokenExpired = errors.New("token has expired")
 	// ErrNotYetValid: nbf or iat is in the future.
 	ErrNotYetValid = errors.New("token is not valid yet")
-	// ErrIssuer: iss is not [Options.Issuer].
+	// ErrIssuer: iss is neither [Options.Issuer] nor among [Options.Issuers].
 	ErrIssuer = errors.New("token is from another issuer")
 	// ErrUserID: the user id claim is missing, empty, not a string or over
 	// [sumu.MaxUserID] bytes.
 	ErrUserID = errors.New("token names no acceptable user")
-	// ErrAudience: aud names none of [Options.Audiences].
+	// ErrAudience: the token names none of [Options.Audiences].
 	ErrAudience = errors.New("token is for another audience")
+	// ErrOrigin: the request's Origin is not among [Options.Origins], or it has
+	// none and its token came in a cookie.
+	ErrOrigin = errors.New("origin is not allowed")
+	// ErrTicket: the ticket is not known, was used, or has expired.
+	ErrTicket = errors.New("ticket is not valid")
 )
 
 const opVerify = "verify token"
 
 // refuse gives the reason why a token is refused its kind.
 func refuse(reason error) error {
-	kind := sumu.ErrUnauthorized
-	if errors.Is(reason, ErrAudience) {
-		kind = sumu.ErrForbidden
+	return &sumu.Error{Op: opVerify, Kind: kindOf(reason), Err: reason}
+}
+
+func kindOf(reason error) error {
+	if errors.Is(reason, ErrAudience) || errors.Is(reason, ErrOrigin) {
+		return sumu.ErrForbidden
 	}
-	return &sumu.Error{Op: opVerify, Kind: kind, Err: reason}
+	return sumu.ErrUnauthorized
 }

@@ -2,7 +2,13 @@ package authorizer_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"maps"
+	"math/big"
 	"strings"
 	"sync"
 	"testing"
@@ -123,4 +129,27 @@ func requireSilent(t *testing.T, err error, token string, secrets ...string) {
 			t.Errorf("error %q shows %q", err, s)
 		}
 	}
+}
+
+// certificates returns the key of an issuer that signs as Firebase serves it:
+// a JSON object of its id and a certificate in PEM. Whose signature the
+// certificate has plays no part.
+func certificates(t testing.TB, iss *issuer.Issuer, notBefore, notAfter time.Time) []byte {
+	t.Helper()
+	_, ca, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: notBefore, NotAfter: notAfter, KeyUsage: x509.KeyUsageDigitalSignature}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, iss.PublicKey(), ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := json.Marshal(map[string]string{
+		iss.KeyID(): string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
 }

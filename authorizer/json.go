@@ -3,6 +3,7 @@ package authorizer
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"slices"
 	"unicode/utf8"
 )
@@ -67,22 +68,24 @@ func parseObject(data []byte, limit int) (object, bool) {
 	return members, true
 }
 
-// parseList reads the elements of a JSON list, each as its text. data must be
-// valid JSON.
-func parseList(data []byte) ([][]byte, bool) {
+// parseList yields the elements of a JSON list, each as its text, so that a
+// list of millions costs no memory. data must be valid JSON.
+func parseList(data []byte) (iter.Seq[[]byte], bool) {
 	s := scanner{data: data}
 	if s.peek() != '[' {
 		return nil, false
 	}
-	s.pos++
-	var elements [][]byte
-	for s.peek() != ']' {
-		elements = append(elements, s.value())
-		if s.peek() == ',' {
-			s.pos++
+	return func(yield func([]byte) bool) {
+		s := s
+		for s.pos++; s.peek() != ']'; {
+			if !yield(s.value()) {
+				return
+			}
+			if s.peek() == ',' {
+				s.pos++
+			}
 		}
-	}
-	return elements, true
+	}, true
 }
 
 // unquote returns the string of a JSON value; not ok when it is none, or when

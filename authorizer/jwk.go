@@ -5,31 +5,43 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"slices"
+	"iter"
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
 
-const (
-	maxSetMembers = 64
-	maxJWKMembers = 64
-)
+const maxJWKMembers = 64
 
-// parseJWKS reads the usable keys of a key set (RFC 7517). A key that cannot
-// be used, because it is broken, private, symmetric, of an unknown type or not
-// for signatures, is left out and costs only itself: an issuer that adds a key
-// of a new type must not lock everybody out. skipped says why the first of
-// them was left out.
-func parseJWKS(data []byte) (keys []Key, skipped, err error) {
-	set, ok := parseObject(data, maxSetMembers)
+// parseKeySet reads the usable keys of a key set (RFC 7517) or of a map of
+// certificates, told by the content. A key that cannot be used, because it is
+// broken, private, symmetric, of an unknown type or not for signatures, is
+// left out and costs only itself: an issuer that adds a key of a new type must
+// not lock everybody out. No usable key is an error.
+func parseKeySet(data []byte) ([]Key, error) {
+	set, ok := parseObject(data, maxKeys)
 	if !ok {
-		return nil, nil, errors.New("not a JSON object, or one with a duplicate member")
+		return nil, errors.New("not a JSON object, or one with a duplicate member or too many")
 	}
-	elements, ok := parseList(set.getOr("keys", "null"))
-	if !ok {
-		return nil, nil, errors.New("not a key set: it has no list of keys")
+	var keys []Key
+	var skipped error // Why the first of them was left out.
+	if list := set.get("keys"); list == nil || list[0] == '"' {
+		keys, skipped = parseCertificates(set)
+	} else if elements, ok := parseList(list); ok {
+		keys, skipped = parseJWKs(elements)
+	} else {
+		return nil, errors.New("not a key set: keys is no list")
 	}
-	for _, element := range elements {
+	switch {
+	case len(keys) == 0 && skipped != nil:
+		return nil, fmt.Errorf("no usable key: %w", skipped)
+	case len(keys) == 0:
+		return nil, errors.New("no key")
+	}
+	return keys, nil
+}
+
+func parseJWKs(elements iter.Seq[[]byte]) (keys []Key, skipped error) {
+	for element := range elements {
 		if len(keys) == maxKeys {
 			break
 		}
@@ -42,15 +54,7 @@ func parseJWKS(data []byte) (keys []Key, skipped, err error) {
 		}
 		keys = append(keys, key)
 	}
-	return keys, skipped, nil
-}
-
-// getOr is get with the text that a missing member counts as.
-func (o object) getOr(name, missing string) []byte {
-	if v := o.get(name); v != nil {
-		return v
-	}
-	return []byte(missing)
+	return keys, skipped
 }
 
 // parseJWK reads one key for verifying signatures.
@@ -91,11 +95,16 @@ func parseJWK(data []byte) (Key, error) {
 }
 
 func verifyOp(value []byte) bool {
-	ops, _ := parseList(value)
-	return slices.ContainsFunc(ops, func(op []byte) bool {
-		name, _ := unquote(op)
-		return name == "verify"
-	})
+	ops, ok := parseList(value)
+	if !ok {
+		return false
+	}
+	for op := range ops {
+		if name, _ := unquote(op); name == "verify" {
+			return true
+		}
+	}
+	return false
 }
 
 // publicKey has jwx read the key itself. It is shown no other member than those

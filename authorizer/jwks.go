@@ -2,6 +2,7 @@ package authorizer
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -10,10 +11,10 @@ import (
 	"time"
 )
 
-// JWKSOptions tune a source made by [JWKS]. The fields hold their defaults
-// when its funcs get them.
+// JWKSOptions tune a source made by [JWKS] or [Discover]. The fields hold their
+// defaults when its funcs get them.
 type JWKSOptions struct {
-	// HTTPClient fetches the key set. Default: one with the settings of
+	// HTTPClient fetches the keys. Default: one with the settings of
 	// [http.DefaultTransport] that keeps no connection open in between. Its
 	// CheckRedirect is replaced: at most 3 redirects are followed, none to
 	// another scheme or host.
@@ -45,26 +46,36 @@ type JWKSOptions struct {
 	Now func() time.Time
 }
 
-// JWKS returns a source that fetches a key set (RFC 7517) from a URL, which
-// must be https, or http to a loopback address. ErrInvalid is returned with
-// everything that is wrong with the URL and the options. Nothing is fetched
-// before the first token.
+// JWKS returns a source that fetches its keys from a URL, which must be https,
+// or http to a loopback address. The content tells what it serves: a key set
+// (RFC 7517), or a JSON object of key ids and certificates in PEM, as Firebase
+// has it. ErrInvalid is returned with everything that is wrong with the URL and
+// the options. Nothing is fetched before the first token.
 //
 // A set is used for as long as the Cache-Control of the answer says, within
-// bounds, and then fetched again by the next caller; a token that names an unknown key
-// causes one fetch ahead of time. At most one fetch is under way; all callers
-// share it, and it goes on when the caller that began it gives up, for Timeout
-// at most. When a fetch fails the keys of the last one stay in use;
+// bounds, and then fetched again by the next caller; a token that names an
+// unknown key causes one fetch ahead of time. At most one fetch is under way;
+// all callers share it, and it goes on when the caller that began it gives up,
+// for Timeout at most. When a fetch fails the keys of the last one stay in use;
 // ErrUnavailable is returned when they do not hold the key that is asked for.
 //
-// Of a set at most 1,000 keys are used. A key that is broken, private,
-// symmetric, of an unknown type or not for signatures is left out, and costs no other key.
-// A set without a usable key counts as a failed fetch.
+// Of a set at most 1,000 keys are used; a map of certificates may not have
+// more. A certificate's key ends with it. A key that is broken, private,
+// symmetric, of an unknown type or not for signatures is left out, and costs no
+// other key. A set without a usable key counts as a failed fetch.
 func JWKS(rawURL string, optFns ...func(*JWKSOptions)) (KeySource, error) {
 	var opts JWKSOptions
 	for _, fn := range optFns {
 		fn(&opts)
 	}
+	src, err := newJWKS(rawURL, opts)
+	if err != nil {
+		return nil, err
+	}
+	return src, nil
+}
+
+func newJWKS(rawURL string, opts JWKSOptions) (*jwksCache, error) {
 	opts.complete()
 	errs := opts.validate()
 	u, err := keyURL(rawURL, opts.InsecureHTTP)
@@ -74,7 +85,9 @@ func JWKS(rawURL string, optFns ...func(*JWKSOptions)) (KeySource, error) {
 	if err := joined(errs); err != nil {
 		return nil, err
 	}
-	return &jwksCache{fetch: newFetcher(u, opts), opts: opts}, nil
+	f := newFetcher(opts)
+	fetch := func(ctx context.Context) (*keySet, time.Duration, error) { return f.keys(ctx, u) }
+	return &jwksCache{fetch: f.bounded(fetch), opts: opts}, nil
 }
 
 // complete gives zero fields their default.

@@ -12,12 +12,13 @@ import (
 // key at all: nobody can connect until it succeeds.
 const retryWithoutKeys = time.Second
 
-// jwksCache is the source that [JWKS] returns. It has no goroutine in the
-// background, which a frozen Lambda would starve: a caller that needs keys
-// fetches them.
+// jwksCache is the source that [JWKS] and [Discover] return. It has no
+// goroutine in the background, which a frozen Lambda would starve: a caller
+// that needs keys fetches them.
 type jwksCache struct {
-	fetch *fetcher
-	opts  JWKSOptions
+	fetch  fetchFunc // called by one goroutine at a time
+	opts   JWKSOptions
+	issuer string // "": not known
 
 	mu         sync.Mutex
 	set        *keySet   // nil: never fetched
@@ -88,7 +89,7 @@ func (c *jwksCache) start(ctx context.Context) *flight {
 	c.flight = f
 	ctx = context.WithoutCancel(ctx)
 	go func() {
-		set, age, err := c.fetch.fetch(ctx)
+		set, age, err := c.fetch(ctx)
 		if err != nil {
 			c.opts.Logger.WarnContext(ctx, "key set not fetched", "error", err)
 		}

@@ -25,6 +25,9 @@ type fakeIssuer struct {
 	down    bool
 	header  http.Header
 	fetches int
+
+	t              testing.TB
+	asCertificates bool // instead of a JWKS
 }
 
 func (f *fakeIssuer) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -40,10 +43,14 @@ func (f *fakeIssuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if down {
 		return nil, errors.New("connection refused")
 	}
+	doc := f.iss.JWKS()
+	if f.asCertificates {
+		doc = certificates(f.t, f.iss, time.Now(), time.Now().Add(24*time.Hour))
+	}
 	return &http.Response{
 		StatusCode: http.StatusOK,
 		Header:     f.header,
-		Body:       io.NopCloser(bytes.NewReader(f.iss.JWKS())),
+		Body:       io.NopCloser(bytes.NewReader(doc)),
 		Request:    r,
 	}, nil
 }
@@ -66,7 +73,7 @@ func (f *fakeIssuer) requireFetches(t *testing.T, n int) {
 }
 
 func newFakeIssuer(t *testing.T) *fakeIssuer {
-	return &fakeIssuer{iss: newIssuer(t, "EdDSA"), takes: time.Millisecond, header: http.Header{}}
+	return &fakeIssuer{t: t, iss: newIssuer(t, "EdDSA"), takes: time.Millisecond, header: http.Header{}}
 }
 
 func (f *fakeIssuer) source(t *testing.T, optFns ...func(*authorizer.JWKSOptions)) authorizer.KeySource {

@@ -16,55 +16,83 @@ import (
 
 const maxRedirects = 3
 
-// fetcher fetches a key set.
+// maxHeader is how many bytes the header of an answer may have.
+const maxHeader = 64 * 1024
+
+// fetcher fetches documents of an issuer.
 type fetcher struct {
 	client *http.Client
-	url    *url.URL
 	opts   JWKSOptions
 }
 
-func newFetcher(u *url.URL, opts JWKSOptions) *fetcher {
-	client := http.Client{Transport: quietTransport()}
-	if opts.HTTPClient != nil {
-		client = *opts.HTTPClient
+func newFetcher(opts JWKSOptions) *fetcher {
+	client := &http.Client{}
+	if t := quietTransport(); t != nil {
+		client.Transport = t
 	}
+	if opts.HTTPClient != nil {
+		copied := *opts.HTTPClient
+		client = &copied
+	}
+	return (&fetcher{opts: opts}).with(client)
+}
+
+// with returns a fetcher that uses a client, whose CheckRedirect it sets.
+func (f *fetcher) with(client *http.Client) *fetcher {
 	client.CheckRedirect = func(r *http.Request, via []*http.Request) error {
-		switch {
+		switch first := via[0].URL; {
 		case len(via) > maxRedirects:
 			return errors.New("too many redirects")
-		case r.URL.Scheme != u.Scheme || r.URL.Host != u.Host:
+		case r.URL.Scheme != first.Scheme || r.URL.Host != first.Host:
 			return errors.New("redirect to another host or scheme")
 		}
 		return nil
 	}
-	return &fetcher{client: &client, url: u, opts: opts}
+	return &fetcher{client: client, opts: f.opts}
 }
 
 // quietTransport keeps no connection, and so no goroutine, between two fetches
-// that are minutes or hours apart.
-func quietTransport() http.RoundTripper {
+// that are minutes or hours apart. It is nil when somebody replaced the default
+// one: http.Client then uses theirs.
+func quietTransport() *http.Transport {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
-		return nil // Somebody replaced it: http.Client uses theirs.
+		return nil
 	}
 	t = t.Clone()
 	t.DisableKeepAlives = true
+	t.MaxResponseHeaderBytes = maxHeader
 	return t
 }
 
-// fetch returns the keys and how long they may be used.
-func (f *fetcher) fetch(ctx context.Context) (*keySet, time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, f.opts.Timeout)
-	defer cancel()
-	set, age, err := f.get(ctx)
-	if err != nil {
-		return nil, 0, &sumu.Error{Op: "fetch keys from " + f.url.Host, Kind: sumu.ErrUnavailable, Err: err}
+// fetchFunc returns the keys of an issuer and how long they may be used.
+type fetchFunc func(ctx context.Context) (*keySet, time.Duration, error)
+
+// bounded gives a fetch its time-out.
+func (f *fetcher) bounded(fetch fetchFunc) fetchFunc {
+	return func(ctx context.Context) (*keySet, time.Duration, error) {
+		ctx, cancel := context.WithTimeout(ctx, f.opts.Timeout)
+		defer cancel()
+		return fetch(ctx)
 	}
-	return set, age, nil
 }
 
-func (f *fetcher) get(ctx context.Context) (*keySet, time.Duration, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url.String(), http.NoBody)
+// keys fetches a key set or a map of certificates.
+func (f *fetcher) keys(ctx context.Context, u *url.URL) (*keySet, time.Duration, error) {
+	body, age, err := f.get(ctx, u)
+	var keys []Key
+	if err == nil {
+		keys, err = parseKeySet(body)
+	}
+	if err != nil {
+		return nil, 0, &sumu.Error{Op: "fetch keys from " + u.Host, Kind: sumu.ErrUnavailable, Err: err}
+	}
+	return newKeySet(keys), age, nil
+}
+
+// get fetches a document and returns how long it may be used.
+func (f *fetcher) get(ctx context.Context, u *url.URL) ([]byte, time.Duration, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
 		return nil, 0, withoutURL(err)
 	}
@@ -84,16 +112,7 @@ func (f *fetcher) get(ctx context.Context) (*keySet, time.Duration, error) {
 	if int64(len(body)) > f.opts.MaxSize {
 		return nil, 0, fmt.Errorf("answered with more than %d bytes", f.opts.MaxSize)
 	}
-	keys, skipped, err := parseJWKS(body)
-	switch {
-	case err != nil:
-		return nil, 0, err
-	case len(keys) == 0 && skipped != nil:
-		return nil, 0, fmt.Errorf("no usable key: %w", skipped)
-	case len(keys) == 0:
-		return nil, 0, errors.New("no key")
-	}
-	return newKeySet(keys), f.age(resp.Header), nil
+	return body, f.age(resp.Header), nil
 }
 
 // age is how long the answer may be used.

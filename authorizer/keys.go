@@ -20,10 +20,21 @@ type Key struct {
 	// NotAfter is when the key ceases to verify, as the certificate that holds
 	// it says. Zero: never.
 	NotAfter time.Time
+
+	// secret is that of a key made by HMAC, which has no Public.
+	secret *hmacSecret
 }
 
-// KeySource holds the public keys of an issuer. [JWKS] and [StaticKeys] make
-// one. Its methods are safe for concurrent use.
+// material is what an algorithm verifies with.
+func (k Key) material() any {
+	if k.secret != nil {
+		return k.secret
+	}
+	return k.Public
+}
+
+// KeySource holds the keys of an issuer. [JWKS], [Discover], [StaticKeys] and
+// [HMAC] make one. Its methods are safe for concurrent use.
 type KeySource interface {
 	// Keys returns the keys that may have signed a token which names the key
 	// id kid: those with that ID or, when there are none, those without an ID;

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -15,17 +17,21 @@ const (
 	maxMaxToken = 1 << 20
 
 	// MaxClaims is how many bytes the names and values of the claims that are
-	// passed on may have together: what API Gateway repeats on every event
-	// (8 KB, read 2026-11).
+	// passed on and the text of the grants may have together: what API Gateway
+	// repeats on every event (8 KB, read 2026-11).
 	MaxClaims = 8 * 1024
 )
 
-// Options tune an [Authorizer]. Issuer and Audiences must be given; the other
-// fields hold their defaults when the funcs of [New] get them.
+// Options tune an [Authorizer]. Issuer and Audiences must be given; of every
+// other field the zero value is the default.
 type Options struct {
-	// Issuer is what a token's iss must equal, byte for byte. Required, unless
-	// InsecureAnyIssuer is set.
+	// Issuer is what a token's iss must equal, byte for byte. Default: that of a
+	// source made by [Discover]; of any other source it is required, unless
+	// Issuers is given or InsecureAnyIssuer is set.
 	Issuer string
+	// Issuers are further values that iss may have, for a provider that has
+	// several names or tenants. All of them are trusted with the same keys.
+	Issuers []string
 	// InsecureAnyIssuer accepts any iss, or none. Keys that another tenant of
 	// the same provider shares then let that tenant's users in.
 	InsecureAnyIssuer bool
@@ -34,6 +40,10 @@ type Options struct {
 	// or a list) must name at least one. Required, unless InsecureAnyAudience
 	// is set.
 	Audiences []string
+	// AudienceClaims are the claims (a string or a list) that may name the
+	// audience; one of them is enough. Some providers put the client that a
+	// token was issued to into azp or client_id instead. Default "aud" alone.
+	AudienceClaims []string
 	// InsecureAnyAudience accepts any aud, or none. A token that your issuer
 	// made for another service then opens a connection here.
 	InsecureAnyAudience bool
@@ -42,6 +52,17 @@ type Options struct {
 	// as long as the transport lets it. An exp that is there still counts.
 	InsecureNoExpiry bool
 
+	// Require holds claims that a token must have, each with the values that it
+	// may have, such as {"token_use": {"access"}}. A string is compared as it
+	// is, a number or a boolean as its JSON text; a list or an object has none
+	// of the values.
+	Require map[string][]string
+
+	// Algorithms are the algorithms that a token may have, such as "RS256".
+	// Default: every one that fits a key of the source. Name them where the
+	// issuer's keys do not (have no alg).
+	Algorithms []string
+
 	// Skew is how far the clocks of the issuer and of this machine may differ
 	// when exp, nbf and iat are checked; [sumu.Identity.ExpiresAt] is that much
 	// after exp. Default 30 s; at most 5 min; negative: none.
@@ -49,11 +70,24 @@ type Options struct {
 
 	// UserIDClaim names the claim that holds the user id. Default "sub".
 	UserIDClaim string
-	// Claims names the claims to pass on in [sumu.Identity.Claims]. A string
-	// is passed on as it is, a number or a boolean as its JSON text. One that
-	// is missing, null, a list or an object is left out. Names and values may
-	// have [MaxClaims] bytes together; a token that exceeds this is refused.
+	// Claims names the claims to pass on in [sumu.Identity.Claims]. A string is
+	// passed on as it is, a number or a boolean as its JSON text. One that is
+	// missing, null, a list or an object is left out. Names and values may,
+	// with the grants, have [MaxClaims] bytes together; a token that exceeds
+	// this is refused.
 	Claims []string
+	// Grants is what a user may do, as templates for [sumu.Identity.Grants]: in
+	// a pattern {claims.NAME} stands for the claim NAME, as in
+	// "room.{claims.org}.*", and {user} for the user id. A claim that is
+	// missing, empty, not a string, or holds one of . * { } : , " # or white
+	// space, a control character or broken text voids the grant that uses it,
+	// and so does such a user id: its value could name more than it should. Of
+	// VerbBackend a void grant allows nothing, rather than everything. The text
+	// of the grants and the Claims may have [MaxClaims] bytes together; a token
+	// that exceeds this is refused, and nothing is cut off. Default: none,
+	// which allows VerbBackend only. For a demo, {Pattern: "*"} with every verb
+	// allows all.
+	Grants sumu.Grants
 
 	// Sources say where a request holds its token, in their order: the first
 	// one that has a token decides, and another is not tried when it does not
@@ -61,16 +95,36 @@ type Options struct {
 	// Authorization, then the sub-protocol "bearer.<token>".
 	Sources []TokenSource
 
+	// Origins are those whose pages may connect, as browsers send them in
+	// Origin: "https://app.example.com", with the port where it is not the
+	// scheme's own, or "https://*.example.com" for all names below example.com,
+	// but not itself. A request with another Origin, "null" included, is
+	// refused before its token is looked at. One without an Origin does not
+	// come from a browser and is let pass, unless its token is in a cookie.
+	// Default: every origin, which a cookie among Sources rules out.
+	Origins []string
+
 	// MaxToken is the longest token in bytes; a longer one is refused before
 	// anything of it is parsed. Default 16 KiB; 1 to 1 MiB.
 	MaxToken int
 
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
+
+	// dates are the claims that must be dates in the past, where a token has
+	// them.
+	dates []string
 }
 
 // complete gives zero fields their default.
-func (o *Options) complete() {
+func (o *Options) complete(keys KeySource) {
+	if c, ok := keys.(*jwksCache); ok && len(o.Issuers) == 0 && !o.InsecureAnyIssuer {
+		o.Issuer = cmp.Or(o.Issuer, c.issuer)
+	}
+	if o.AudienceClaims == nil {
+		o.AudienceClaims = []string{"aud"}
+	}
+	o.dates = append(o.dates, "nbf", "iat")
 	o.Skew = max(cmp.Or(o.Skew, 30*time.Second), 0)
 	o.UserIDClaim = cmp.Or(o.UserIDClaim, "sub")
 	if o.Sources == nil {
@@ -93,10 +147,13 @@ func (o *Options) validate() []error {
 		errs = append(errs, invalid(format, args...))
 	}
 	switch {
-	case o.Issuer == "" && !o.InsecureAnyIssuer:
+	case len(o.issuers()) == 0 && !o.InsecureAnyIssuer:
 		bad("Issuer is empty; give the iss of your tokens, or set InsecureAnyIssuer")
-	case o.Issuer != "" && o.InsecureAnyIssuer:
+	case len(o.issuers()) > 0 && o.InsecureAnyIssuer:
 		bad("Issuer and InsecureAnyIssuer are both set")
+	}
+	if slices.Contains(o.Issuers, "") {
+		bad("Issuers has an empty name")
 	}
 	switch {
 	case len(o.Audiences) == 0 && !o.InsecureAnyAudience:
@@ -106,6 +163,14 @@ func (o *Options) validate() []error {
 	}
 	if slices.Contains(o.Audiences, "") {
 		bad("Audiences has an empty name")
+	}
+	if len(o.AudienceClaims) == 0 || slices.Contains(o.AudienceClaims, "") {
+		bad("AudienceClaims is empty, or has an empty name")
+	}
+	for name, values := range o.Require {
+		if name == "" || len(values) == 0 {
+			bad("Require[%q] has no name, or no value; no token would have it", name)
+		}
 	}
 	if o.Skew > maxSkew {
 		bad("Skew is %v; it must be at most %v", o.Skew, maxSkew)
@@ -121,6 +186,13 @@ func (o *Options) validate() []error {
 			bad("Sources[%d] was not made by a From function", i)
 		} else if s.name == "" {
 			bad("Sources[%d] has no name", i)
+		} else if s.cookie {
+			if (&http.Cookie{Name: s.name}).Valid() != nil {
+				bad("Sources[%d]: no cookie can have this name", i)
+			}
+			if len(o.Origins) == 0 {
+				bad("Sources[%d] is a cookie, which any page makes a browser send; give Origins", i)
+			}
 		}
 	}
 	if o.MaxToken < 1 || o.MaxToken > maxMaxToken {
@@ -129,9 +201,22 @@ func (o *Options) validate() []error {
 	return errs
 }
 
+// issuers are the values that iss may have.
+func (o *Options) issuers() []string {
+	if o.Issuer == "" {
+		return slices.Clone(o.Issuers)
+	}
+	return append([]string{o.Issuer}, o.Issuers...)
+}
+
 // own copies what the caller could still change.
 func (o *Options) own() {
 	o.Audiences = slices.Clone(o.Audiences)
+	o.AudienceClaims = slices.Clone(o.AudienceClaims)
+	o.Require = maps.Clone(o.Require)
+	for name, values := range o.Require {
+		o.Require[name] = slices.Clone(values)
+	}
 	o.Claims = slices.Compact(slices.Sorted(slices.Values(o.Claims)))
 	o.Sources = slices.Clone(o.Sources)
 }

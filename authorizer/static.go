@@ -13,11 +13,12 @@ import (
 
 // StaticKeys returns a source that holds the keys of the given documents and
 // never changes. A document is PEM (one or more blocks PUBLIC KEY, RSA PUBLIC
-// KEY or CERTIFICATE, whose keys have no id), a JWK, or a JWKS.
+// KEY or CERTIFICATE, whose keys have no id), a JWK, a JWKS, or a JSON object
+// of key ids and certificates in PEM.
 //
 // ErrInvalid is returned for a document that cannot be read or holds no usable
-// key, and for PEM with anything else in it, such as a private key. Of a JWKS the keys
-// that cannot be used are left out.
+// key, and for PEM with anything else in it, such as a private key. Of a
+// JWKS or a map the keys that cannot be used are left out.
 func StaticKeys(documents ...[]byte) (KeySource, error) {
 	var errs []error
 	var keys []Key
@@ -59,16 +60,7 @@ func parseDocument(doc []byte) ([]Key, error) {
 		}
 		return []Key{key}, nil
 	}
-	keys, skipped, err := parseJWKS(doc)
-	switch {
-	case err != nil:
-		return nil, err
-	case len(keys) == 0 && skipped != nil:
-		return nil, fmt.Errorf("no usable key: %w", skipped)
-	case len(keys) == 0:
-		return nil, errors.New("no key")
-	}
-	return keys, nil
+	return parseKeySet(doc)
 }
 
 func parsePEM(doc []byte) ([]Key, error) {

@@ -1,22 +1,24 @@
 package authorizer
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/sumu-live/sumu"
 )
 
 // TokenSource is a place of a request that may hold a token. It is made by
-// [FromQuery], [FromHeader] or [FromSubprotocol].
+// [FromQuery], [FromHeader], [FromSubprotocol] or [FromCookie].
 type TokenSource struct {
-	name string
-	read func(r *sumu.ConnectRequest, name string) string // "": no token here
+	name   string
+	cookie bool
+	read   func(r *sumu.ConnectRequest, name string) string // "": no token here
 }
 
-// FromQuery reads a parameter of the query, whose name is compared exactly.
-// A scheme "Bearer " before the token is removed. Of several values the first
-// that is a token counts. Addresses end in the logs of proxies: prefer another source
-// where the client can choose.
+// FromQuery reads a parameter of the query, whose name is compared exactly. A
+// scheme "Bearer " before the token is removed. Of several values the first
+// that is a token counts. Addresses end in the logs of proxies: prefer another
+// source where the client can choose.
 func FromQuery(name string) TokenSource {
 	return TokenSource{name: name, read: func(r *sumu.ConnectRequest, name string) string {
 		return firstBearer(r.Query[name])
@@ -41,6 +43,26 @@ func FromSubprotocol(prefix string) TokenSource {
 		for _, p := range r.Subprotocols() {
 			if token, ok := strings.CutPrefix(p, prefix); ok && token != "" {
 				return token
+			}
+		}
+		return ""
+	}}
+}
+
+// FromCookie reads a cookie, whose name is compared exactly. Of several with
+// the name the first that is not empty counts; a name that begins with
+// "__Host-" keeps other hosts of the same domain from adding theirs.
+//
+// A browser sends its cookies along whatever page opens the connection. So
+// [New] refuses this source without [Options.Origins], and a token from it is
+// refused in a request without an Origin.
+func FromCookie(name string) TokenSource {
+	return TokenSource{name: name, cookie: true, read: func(r *sumu.ConnectRequest, name string) string {
+		// The parser of net/http passes over the cookies that it cannot read.
+		req := http.Request{Header: http.Header{"Cookie": r.HeaderValues("Cookie")}}
+		for _, c := range req.CookiesNamed(name) {
+			if c.Value != "" {
+				return c.Value
 			}
 		}
 		return ""

@@ -49,16 +49,17 @@ func (a *App) refresh(ctx context.Context, m Message) ([]byte, error) {
 const revocationKind = "revocation"
 
 // Revoke refuses the tokens of a user that were issued before notBefore, on
-// every App that has [AppOptions.Revocations], for as long as such tokens may
-// live: keep, at least 1 s. It does not close what is open; see [Kick]. Of
-// several revocations of a user the latest notBefore counts.
-func Revoke(ctx context.Context, s StateStore, userID string, notBefore time.Time, keep time.Duration) error {
+// every App that has [AppOptions.Revocations]. The record is kept until
+// notBefore and tokenLife, the longest life of your tokens (at least 1 s), have
+// passed: no such token is left then. It does not close what is open; see
+// [Kick]. Of several revocations of a user the latest notBefore counts.
+func Revoke(ctx context.Context, s StateStore, userID string, notBefore time.Time, tokenLife time.Duration) error {
 	op := "revoke " + userID
 	if err := ValidateUserID(userID); err != nil {
 		return &Error{Op: op, Err: err}
 	}
-	if keep < time.Second {
-		return &Error{Op: op, Err: invalid("keep is %v; it must be at least 1s", keep)}
+	if tokenLife < time.Second {
+		return &Error{Op: op, Err: invalid("tokenLife is %v; it must be at least 1s", tokenLife)}
 	}
 	const tries = 10 // Others revoke the same user at the same time.
 	for range tries {
@@ -66,10 +67,10 @@ func Revoke(ctx context.Context, s StateStore, userID string, notBefore time.Tim
 		if err != nil {
 			return &Error{Op: op, Err: err}
 		}
-		deleteAt := time.Now().Add(keep + time.Second - 1).Truncate(time.Second)
 		if before, err := revokedBefore(old); err == nil && before.After(notBefore) {
 			notBefore = before
 		}
+		deleteAt := notBefore.Add(tokenLife + time.Second - 1).Truncate(time.Second)
 		if old.DeleteAt.After(deleteAt) {
 			deleteAt = old.DeleteAt
 		}

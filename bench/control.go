@@ -28,7 +28,8 @@ type answer struct {
 	Error   string        `json:",omitempty"`
 	Address string        `json:",omitempty"`
 	CPU     time.Duration // used so far: see each command for when it is read
-	Memory  int64         `json:",omitempty"` // resident, in bytes
+	Memory  int64         `json:",omitempty"` // in bytes: resident, or allocated by what was done
+	Count   int64         `json:",omitempty"` // of posts that were taken, or of allocations
 	// At is when what was asked for began or ended, by the machine's clock,
 	// which all processes share.
 	At time.Time
@@ -53,7 +54,9 @@ func runRole(args []string) (code int, ok bool) {
 	case args[0] == roleReaders && len(args) == 1:
 		err = runReaders(os.Stdin, os.Stdout)
 	default:
-		return 0, false
+		if err, ok = runPostRole(args); !ok {
+			return 0, false
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, args[0]+":", err)

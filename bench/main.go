@@ -32,6 +32,7 @@ type config struct {
 	bursts   int           // in each round; they count as one figure
 	singles  int           // broadcasts of one message, the same
 	targets  int           // of a push in process
+	posts    int           // of a poster, in each round
 	sample   time.Duration // of one operation, repeated for so long
 	only     string        // the cases to run; "": all
 	profile  string        // where profiles are written; "": nowhere
@@ -39,7 +40,7 @@ type config struct {
 }
 
 // cases are the values of the flag -only, in the order of the table.
-var cases = []string{"fanout", "idle", "connect", "verify", "push"}
+var cases = []string{"fanout", "idle", "connect", "verify", "push", "post"}
 
 func (c *config) runs(name string) bool { return c.only == "" || c.only == name }
 
@@ -78,6 +79,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 	}
+	if cfg.runs("post") {
+		if err := addPost(ctx, &cfg, &t); err != nil {
+			return err
+		}
+	}
 	if cfg.smoke {
 		t.goals = nil // Nothing is shown by figures of so little work.
 		fmt.Fprintln(out, "A smoke run: the figures mean nothing.")
@@ -90,7 +96,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func parse(args []string) (config, error) {
-	cfg := config{bursts: 4, singles: 20, targets: 10_000, sample: 300 * time.Millisecond}
+	cfg := config{bursts: 4, singles: 20, targets: 10_000, posts: 20_000, sample: 300 * time.Millisecond}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.IntVar(&cfg.sockets, "sockets", 4000, "sockets that are open at once")
 	fs.IntVar(&cfg.messages, "messages", 40, "messages of a burst")
@@ -104,7 +110,7 @@ func parse(args []string) (config, error) {
 	if cfg.smoke {
 		cfg.sockets, cfg.messages, cfg.rounds = 40, 5, 1
 		cfg.bursts, cfg.singles = 2, 2
-		cfg.targets, cfg.sample = 200, 2*time.Millisecond
+		cfg.targets, cfg.posts, cfg.sample = 200, 200, 2*time.Millisecond
 	}
 	switch {
 	case fs.NArg() > 0:

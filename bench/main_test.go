@@ -77,6 +77,14 @@ func TestSmokeRunHasEveryRow(t *testing.T) {
 		"verify EdDSA: ns CPU/token",
 		"push to 200 in process: ns CPU/target",
 		"push to 200 in process: allocs/push",
+		"post 256 B, 64 in flight: µs CPU/post",
+		"post 256 B, 64 in flight, bounded by the caller: µs CPU/post",
+		"post 256 B, 64 in flight: allocs/post",
+		"post 256 B, 64 in flight: B allocated/post",
+		"post 256 B, 64 in flight: µs CPU/post",
+		"post 256 B, 64 in flight, bounded by the caller: µs CPU/post",
+		"post 256 B, 64 in flight: allocs/post",
+		"post 256 B, 64 in flight: B allocated/post",
 	}
 	for i, line := range got {
 		if strings.HasPrefix(line, "---") {

@@ -41,8 +41,11 @@ type Notification struct {
 	// The fields below are set by whoever splits or repeats a notification.
 
 	// Part tells the parts of one notification apart: "" at the root, then a
-	// letter for each time that it was split ("c") or tried again ("r"). ID and
-	// Part together are the key of a message.
+	// letter, and maybe a number, for each time that it was split: by notify
+	// into messages ("p"), by a worker into segments ("s"), or by a push into
+	// what it did not reach ("c") and what is to be tried again ("r"). At most
+	// 27 lower-case letters and digits. ID and Part together are the key of a
+	// message.
 	Part string
 	// Attempt counts how often the targets were tried before.
 	Attempt int

@@ -36,4 +36,17 @@ else
 		lacks "Node $want_node or newer" "this is Node $have; install a newer one from nodejs.org"
 	fi
 fi
+
+# DynamoDB Local is a Java program.
+want_java=17
+java_hint="Debian: apt-get install --no-install-recommends default-jre-headless; elsewhere: adoptium.net"
+if ! have=$(java -version 2>&1); then
+	lacks "Java $want_java or newer" "$java_hint"
+else
+	# The version is quoted: "17.0.15", "21", and "1.8.0_402" of old.
+	major=$(printf '%s\n' "$have" | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1)
+	if [ "${major:-0}" -lt "$want_java" ]; then
+		lacks "Java $want_java or newer" "java -version says: $(printf '%s\n' "$have" | head -n 1). $java_hint"
+	fi
+fi
 exit $missing

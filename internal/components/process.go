@@ -1,0 +1,185 @@
+package components
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// guard runs a component and ends it when its own standard input ends: the test
+// binary holds the other end, so that nothing is left running whether it
+// returns, panics or is killed.
+const guard = `
+exec 3<&0
+"$@" </dev/null 3<&- &
+component=$!
+{ cat <&3 >/dev/null; kill -9 "$component" 2>/dev/null; } &
+exec 3<&-
+wait "$component"
+echo "` + ended + `$?"
+`
+
+const ended = "the component ended with status "
+
+// onceResult remembers whether something that is done once has worked.
+type onceResult struct {
+	once sync.Once
+	err  error
+}
+
+func (o *onceResult) do(f func() error) { o.once.Do(func() { o.err = f() }) }
+
+// errEnded: the component ended before it answered, for one because another
+// program took the port between its choice and its use.
+var errEnded = errors.New("it ended by itself")
+
+// run starts the component and returns its endpoint once it answers.
+func (c *component) run() (endpoint string, err error) {
+	tooling, err := toolingDir()
+	if err != nil {
+		return "", err
+	}
+	for range 3 {
+		if endpoint, err = c.try(tooling); !errors.Is(err, errEnded) {
+			break
+		}
+	}
+	return endpoint, err
+}
+
+func (c *component) try(tooling string) (endpoint string, err error) {
+	port, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	argv, err := c.command(tooling, port)
+	if err != nil {
+		return "", err
+	}
+	log, err := os.CreateTemp("", "sumu-component-")
+	if err != nil {
+		return "", err
+	}
+	defer log.Close()
+	defer os.Remove(log.Name())
+	cmd := exec.Command("sh", append([]string{"-c", guard, "guard"}, argv...)...)
+	// A file needs no goroutine that copies: one would count as leaked by the
+	// test that was the first to ask.
+	cmd.Stdout, cmd.Stderr = log, log
+	if c.env != nil {
+		cmd.Env = append(os.Environ(), c.env(port)...)
+	}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	endpoint = fmt.Sprint("http://127.0.0.1:", port)
+	if err := await(endpoint, c.patience, log); err != nil {
+		stdin.Close()
+		_ = cmd.Wait()
+		return "", err
+	}
+	held.Store(endpoint, stdin)
+	return endpoint, nil
+}
+
+// held keeps the pipes from being collected, which would close them.
+var held sync.Map
+
+// await returns once the endpoint answers anything at all.
+func await(endpoint string, patience time.Duration, log *os.File) error {
+	client := &http.Client{
+		Timeout:   patience,
+		Transport: &http.Transport{DisableKeepAlives: true}, // No goroutine stays.
+	}
+	deadline := time.Now().Add(patience)
+	for {
+		resp, err := client.Get(endpoint)
+		if err == nil {
+			resp.Body.Close()
+		}
+		said := tail(log)
+		switch {
+		case strings.Contains(said, ended):
+			return fmt.Errorf("%w:\n%s", errEnded, said)
+		case err == nil:
+			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("it does not answer within %v: %w\n%s", patience, err, said)
+		}
+		time.Sleep(20 * time.Millisecond) // Another program's start is nothing to be told of.
+	}
+}
+
+// tail returns the last of what was logged.
+func tail(log *os.File) string {
+	info, err := log.Stat()
+	if err != nil {
+		return err.Error()
+	}
+	const most = 8 << 10
+	from := max(info.Size()-most, 0)
+	text, err := io.ReadAll(io.NewSectionReader(log, from, most))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// freePort returns a port that is free now.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
+
+// toolingDir finds test/tooling of this repository from any of its packages.
+func toolingDir() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		tooling := filepath.Join(dir, "test/tooling")
+		if exists(filepath.Join(tooling, "package-lock.json")) == nil {
+			return tooling, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("test/tooling is not in a folder above the test")
+		}
+		dir = parent
+	}
+}
+
+func exists(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("%w; install it with: make components", err)
+	}
+	return nil
+}
+
+// one returns the only path that matches.
+func one(pattern string) (string, error) {
+	paths, err := filepath.Glob(pattern)
+	if err == nil && len(paths) != 1 {
+		err = fmt.Errorf("%d files match %s; install it with: make components", len(paths), pattern)
+	}
+	if err != nil {
+		return "", err
+	}
+	return paths[0], nil
+}

@@ -1,0 +1,206 @@
+package sqsnotify
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/sumu-live/sumu/notify/internal/outbox"
+)
+
+// PollAPI is what [Poll] needs of an SQS client: an [*sqs.Client], or one's own.
+// Its timeout for a request must be longer than [PollOptions.Wait]. It needs
+// the permissions sqs:ReceiveMessage, sqs:DeleteMessage and
+// sqs:ChangeMessageVisibility.
+type PollAPI interface {
+	ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, optFns ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, optFns ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, optFns ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+}
+
+// Message is one message of a queue.
+type Message struct {
+	ID string // SQS's, unique to the message
+	// Body is what was sent. Of a message that a topic put into the queue it is
+	// what was published, without SNS's envelope.
+	Body []byte
+	// Attributes are the message attributes but binary ones, as text: those of
+	// the envelope if there was one.
+	Attributes map[string]string
+	Group      string // of a FIFO queue
+	// Receives is how often the message was received, this time included: at
+	// least 1, approximate.
+	Receives int
+	SentAt   time.Time // to the millisecond; zero when SQS does not tell
+}
+
+// Handler handles 1 to 10 messages and returns one outcome for each: nil means
+// that it was dealt with and is not needed any more, an error that it must come
+// again: after a while, or when the error says; see [RetryAfter]. If there are
+// not as many outcomes as messages, or the handler panics (see [PanicError]), all
+// of them come again.
+//
+// The messages of a FIFO queue are in the order of their groups. To keep it,
+// return an error for those of a group that follow one that failed.
+type Handler func(ctx context.Context, msgs []Message) []error
+
+// RetryAfter returns err, of which [Poll] reads when the message is to come
+// again: after d, which is rounded up to seconds, at most 12 hours. With an err
+// of nil or a d of 0 or less it returns err itself. Poll understands any error
+// with a method RetryAfter() time.Duration; one that returns 0 means at once.
+func RetryAfter(err error, d time.Duration) error {
+	if err == nil || d <= 0 {
+		return err
+	}
+	return &retryAfter{err, d}
+}
+
+type retryAfter struct {
+	err   error
+	after time.Duration
+}
+
+func (e *retryAfter) Error() string             { return e.err.Error() }
+func (e *retryAfter) Unwrap() error             { return e.err }
+func (e *retryAfter) RetryAfter() time.Duration { return e.after }
+
+// PollOptions tune [Poll]. The zero value of a field is its default.
+type PollOptions struct {
+	// Pollers is how many batches are received and handled at once. Default 1;
+	// 1 to 1,000.
+	Pollers int
+	// Batch is how many messages a handler gets at most. Default 10; 1 to 10.
+	Batch int
+	// Wait is how long a request waits for a message: rounded up to seconds.
+	// Default and longest 20 s.
+	Wait time.Duration
+	// Visibility is how long a message that was received stays hidden from
+	// other consumers: how soon it is handled again when this process dies. It
+	// is extended at every third of itself while a handler works. Rounded up to
+	// seconds; default 30 s; 3 s to 12 h.
+	Visibility time.Duration
+	// Timeout is how long a handler may take: its ctx ends then. A pusher.Worker
+	// leaves what it has not reached until then to another message; and it
+	// leases messages for so long, which is what they wait when this process
+	// dies. Default 1 min; 1 s to 11 h.
+	Timeout time.Duration
+	// Grace is how long handlers may go on once ctx has ended; theirs ends
+	// after it. Default 30 s; a negative value means 0.
+	Grace time.Duration
+	// Backoff is the longest time until a message that failed is visible again.
+	// It doubles with each receipt, up to MaxBackoff; the actual time is random
+	// between half of it and all, rounded up to seconds. Default 1 s; 1 ms to 1 h.
+	Backoff time.Duration
+	// MaxBackoff is the longest that Backoff becomes. Default 5 min; 1 s to 11 h.
+	MaxBackoff time.Duration
+
+	// Raw leaves bodies as they are. Default: SNS's envelope is taken off a
+	// body that is one and comes without message attributes of its own.
+	Raw bool
+
+	// Settled is told of each message once it is dealt with: err is nil when it
+	// was handled and is removed from the queue; else it comes again, because of
+	// the handler's error or because it could not be removed. Called from
+	// several goroutines. nil: nobody is told.
+	Settled func(ctx context.Context, m Message, err error)
+	// Logger is told of requests to SQS that fail. nil: nobody is told.
+	Logger *slog.Logger
+}
+
+func (o *PollOptions) complete() error {
+	o.Pollers = cmp.Or(o.Pollers, 1)
+	o.Batch = cmp.Or(o.Batch, maxEntries)
+	o.Wait = cmp.Or(o.Wait, 20*time.Second)
+	o.Visibility = cmp.Or(o.Visibility, 30*time.Second)
+	o.Timeout = cmp.Or(o.Timeout, time.Minute)
+	o.Grace = max(cmp.Or(o.Grace, 30*time.Second), 0)
+	o.Backoff = cmp.Or(o.Backoff, time.Second)
+	o.MaxBackoff = cmp.Or(o.MaxBackoff, 5*time.Minute)
+	if o.Settled == nil {
+		o.Settled = func(context.Context, Message, error) {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return errors.Join(
+		outbox.InRange("Pollers", o.Pollers, 1, 1_000),
+		outbox.InRange("Batch", o.Batch, 1, maxEntries),
+		outbox.InRange("Wait", o.Wait, time.Millisecond, 20*time.Second),
+		outbox.InRange("Visibility", o.Visibility, 3*time.Second, maxVisibility),
+		outbox.InRange("Timeout", o.Timeout, time.Second, 11*time.Hour),
+		outbox.InRange("Backoff", o.Backoff, time.Millisecond, time.Hour),
+		outbox.InRange("MaxBackoff", o.MaxBackoff, time.Second, 11*time.Hour),
+	)
+}
+
+// maxVisibility is the longest that SQS hides a message (read 2026-11).
+const maxVisibility = 12 * time.Hour
+
+// Poll receives messages from a queue and hands them to a handler until ctx
+// ends. Then it receives no more, lets the handlers finish within
+// [PollOptions.Grace], makes visible again what was not handled, and returns
+// nil. It leaves no goroutine behind: a handler that goes on after its ctx has
+// ended holds it up.
+//
+// Delivery is at least once: a message is removed only after the handler has
+// returned nil for it, and comes again when this process dies, when it could
+// not be removed in time, or when the handler outlasts SQS's limit of 12 hours.
+// The queue's redrive policy says how often a message may fail before it goes
+// to the dead-letter queue. An answer of SQS that is lost leaves its messages
+// hidden for [PollOptions.Visibility], and counts as a receipt.
+//
+// A queue that is throttled or unavailable is tried again, after a pause of up
+// to 20 s. ErrForbidden and ErrInvalid are returned, after the same orderly end,
+// when SQS refuses the request: the permission is missing, or the queue.
+// ErrInvalid is also returned at once, with every argument and option that
+// cannot be.
+func Poll(ctx context.Context, api PollAPI, queueURL string, handle Handler, optFns ...func(*PollOptions)) error {
+	var o PollOptions
+	for _, fn := range optFns {
+		fn(&o)
+	}
+	errs := []error{checkQueue(api == nil, queueURL), o.complete()}
+	if handle == nil {
+		errs = append(errs, outbox.Invalid("a handler is missing"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	receiving, stop := context.WithCancel(ctx)
+	defer stop()
+	// Not ctx: what was received is still handled when that ends.
+	working, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	p := &poller{api: api, queueURL: queueURL, handle: handle, o: o, receiving: receiving, working: working}
+
+	var pollers, grace sync.WaitGroup
+	var once sync.Once
+	var refused error
+	for range o.Pollers {
+		pollers.Go(func() {
+			defer stop() // An error holds for all of them: it is the same queue.
+			if err := p.run(); err != nil {
+				once.Do(func() { refused = err })
+			}
+		})
+	}
+	grace.Go(func() {
+		<-receiving.Done()
+		t := time.NewTimer(o.Grace)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cut()
+		case <-working.Done():
+		}
+	})
+	pollers.Wait()
+	cut()
+	grace.Wait()
+	return refused
+}

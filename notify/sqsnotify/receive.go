@@ -1,0 +1,188 @@
+package sqsnotify
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/envelope"
+	"github.com/sumu-live/sumu/notify/internal/outbox"
+)
+
+// poller is what the pollers of one call of Poll share.
+type poller struct {
+	api      PollAPI
+	queueURL string
+	handle   Handler
+	o        PollOptions
+
+	// They live as long as the call of Poll.
+	receiving context.Context // ends when no more is to be received
+	working   context.Context // ends when handlers have to
+}
+
+// received is a message and what names it to SQS.
+type received struct {
+	Message
+	handle string
+}
+
+const receiveOp = "receive from SQS"
+
+// run receives and handles one batch after the other. It returns the error
+// that makes further requests useless.
+func (p *poller) run() error {
+	for failures := 0; p.receiving.Err() == nil; {
+		batch, err := p.receive()
+		switch {
+		case p.receiving.Err() != nil:
+			p.release(batch)
+		case err == nil:
+			failures = 0
+			p.work(batch)
+		case !sumu.Retryable(err):
+			return err
+		default:
+			p.o.Logger.Warn("sqs: receive", "error", err)
+			p.pause(outbox.Backoff(100*time.Millisecond, 20*time.Second, failures))
+			failures++
+		}
+	}
+	return nil
+}
+
+func (p *poller) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-p.receiving.Done():
+	}
+}
+
+func (p *poller) receive() ([]received, error) {
+	out, err := p.api.ReceiveMessage(p.receiving, &sqs.ReceiveMessageInput{
+		QueueUrl:              &p.queueURL,
+		MaxNumberOfMessages:   int32(p.o.Batch),
+		WaitTimeSeconds:       seconds(p.o.Wait),
+		VisibilityTimeout:     seconds(p.o.Visibility),
+		MessageAttributeNames: []string{"All"},
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
+			types.MessageSystemAttributeNameApproximateReceiveCount,
+			types.MessageSystemAttributeNameSentTimestamp,
+			types.MessageSystemAttributeNameMessageGroupId,
+		},
+	})
+	if err != nil {
+		return nil, outbox.Classify(receiveOp, err)
+	}
+	batch := make([]received, len(out.Messages))
+	for i := range out.Messages {
+		batch[i] = p.read(&out.Messages[i])
+	}
+	return batch, nil
+}
+
+func seconds(d time.Duration) int32 { return int32((d + time.Second - 1) / time.Second) }
+
+func (p *poller) read(m *types.Message) received {
+	r := received{handle: aws.ToString(m.ReceiptHandle), Message: Message{
+		ID:       aws.ToString(m.MessageId),
+		Body:     []byte(aws.ToString(m.Body)),
+		Group:    m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)],
+		Receives: 1,
+	}}
+	if n, err := strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)]); err == nil {
+		r.Receives = max(n, 1)
+	}
+	if ms, err := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64); err == nil {
+		r.SentAt = time.UnixMilli(ms)
+	}
+	// A topic that wraps its messages sets no attributes beside. A body that
+	// comes with some was sent to the queue itself, perhaps by a client: taken
+	// for an envelope it could claim to be from anybody.
+	if len(m.MessageAttributes) == 0 && !p.o.Raw {
+		if e, ok := envelope.Unwrap(aws.ToString(m.Body)); ok {
+			r.Body, r.Attributes = []byte(e.Message), e.Attributes
+		}
+		return r
+	}
+	r.Attributes = make(map[string]string, len(m.MessageAttributes))
+	for name, a := range m.MessageAttributes {
+		if !strings.HasPrefix(aws.ToString(a.DataType), "Binary") {
+			r.Attributes[name] = aws.ToString(a.StringValue)
+		}
+	}
+	return r
+}
+
+// work has a batch handled and settles it.
+func (p *poller) work(batch []received) {
+	if len(batch) == 0 {
+		return
+	}
+	p.settle(batch, p.call(batch))
+}
+
+// call has the batch handled, and returns one outcome for each of it.
+func (p *poller) call(batch []received) (outcomes []error) {
+	ctx, cancel := context.WithTimeout(p.working, p.o.Timeout)
+	defer cancel()
+	// Extending ends with the call: later it would hide again what is made
+	// visible on purpose.
+	defer p.extend(batch)()
+	// One batch must not end a process that handles others, and holds sockets.
+	defer func() {
+		if v := recover(); v != nil {
+			cause := &PanicError{Value: v, Stack: debug.Stack()}
+			p.o.Logger.Error("sqs: handler", "error", cause, "stack", string(cause.Stack))
+			outcomes = all(len(batch), &sumu.Error{Op: "handler", Kind: sumu.ErrUnavailable, Err: cause})
+		}
+	}()
+	msgs := make([]Message, len(batch))
+	for i := range batch {
+		msgs[i] = batch[i].Message
+	}
+	outcomes = p.handle(ctx, msgs)
+	if len(outcomes) != len(batch) {
+		err := &sumu.Error{Op: fmt.Sprintf("handler: %d outcomes for %d messages", len(outcomes), len(batch)), Kind: sumu.ErrInvalid}
+		p.o.Logger.Error("sqs: outcomes", "error", err)
+		return all(len(batch), err)
+	}
+	return slices.Clone(outcomes) // They are the handler's to keep.
+}
+
+// PanicError is the cause of an error that began as a panic of a handler. It is
+// reached with [errors.As]. Its text leaves the value out, which may hold part
+// of a message.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+// Error returns the text of a run-time error, such as a nil pointer, and
+// nothing else about the value.
+func (e *PanicError) Error() string {
+	if err, ok := e.Value.(runtime.Error); ok {
+		return "panic: " + err.Error()
+	}
+	return "panic"
+}
+
+func all(n int, err error) []error {
+	errs := make([]error, n)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}

@@ -67,13 +67,13 @@ func TestBackendDisconnects(t *testing.T) {
 	if err := e.post(row, "last words"); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.gw.Disconnect(row.ID); err != nil {
+	if err := e.gw.Disconnect(context.Background(), row); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.post(row, "x"); !errors.Is(err, sumu.ErrGone) {
 		t.Errorf("post: %v, want ErrGone", err)
 	}
-	if err := e.gw.Disconnect(row.ID); !errors.Is(err, sumu.ErrGone) {
+	if err := e.gw.Disconnect(context.Background(), row); !errors.Is(err, sumu.ErrGone) {
 		t.Errorf("disconnect again: %v, want ErrGone", err)
 	}
 	c.ExpectText("last words")
@@ -88,7 +88,7 @@ func TestBackendDisconnects(t *testing.T) {
 func TestClientDoesNotAnswerClose(t *testing.T) {
 	e := start(t, config{})
 	c, row := e.dial("ann")
-	if err := e.gw.Disconnect(row.ID); err != nil {
+	if err := e.gw.Disconnect(context.Background(), row); err != nil {
 		t.Fatal(err)
 	}
 	c.ExpectClose(1000)

@@ -115,6 +115,7 @@ func TestTokenExpires(t *testing.T) {
 	e.pass(89 * time.Second)
 	alive(t, c)
 	e.pass(time.Second)
+	c.ExpectText(`{"type":"closing","code":"token_expired","message":"the token has expired; connect again with a new one"}`)
 	if reason := c.ExpectClose(1008); reason != "token expired" {
 		t.Errorf("reason is %q", reason)
 	}

@@ -16,12 +16,14 @@ import (
 func (s *socket) due(now int64) (next int64, renew bool) {
 	o := &s.g.opts
 	next = now + time.Hour.Milliseconds()
-	if at := s.conn.AuthExpiresAt; !at.IsZero() {
-		if now >= at.UnixMilli() {
-			s.close(ws.ClosePolicy, "token expired")
+	if conn, _ := s.who(); !conn.AuthExpiresAt.IsZero() {
+		at := conn.AuthExpiresAt.UnixMilli()
+		if now >= at {
+			s.close(ws.ClosePolicy, "token expired",
+				closingFrame("token_expired", "the token has expired; connect again with a new one"))
 			return 0, false
 		}
-		next = min(next, at.UnixMilli())
+		next = min(next, at)
 	}
 	if o.MaxAge > 0 {
 		old := s.conn.ConnectedAt.Add(o.MaxAge).UnixMilli()
@@ -79,7 +81,8 @@ const maxStoreCall = 10 * time.Second
 func (g *Gateway) renew(s *socket) {
 	ctx, cancel := context.WithTimeout(g.ctx, maxStoreCall)
 	defer cancel()
-	err := g.app.Renew(ctx, s.conn)
+	conn, _ := s.who()
+	err := g.app.Renew(ctx, conn)
 	switch {
 	case err == nil:
 	case errors.Is(err, sumu.ErrGone):
@@ -90,7 +93,7 @@ func (g *Gateway) renew(s *socket) {
 		// Several times before the row expires; then it is gone.
 		again := g.now() + max(g.app.RowTTL().Milliseconds()/16, 1000)
 		s.renewAt.Store(again)
-		g.wheel.move(s, again)
+		g.wheel.hasten(s, again)
 	}
 }
 

@@ -4,6 +4,7 @@
 //	gw, err := gateway.New(app)
 //	http.Handle("/ws", gw)                    // clients
 //	push, err := pusher.New(store, gw)        // posts, in process
+//	err = gateway.Server(http.DefaultServeMux).Serve(listener)
 //	defer gw.Shutdown(ctx)
 //
 // # Semantics
@@ -12,13 +13,21 @@
 //	                 401, 403, 429 or 500 otherwise, and no row is left
 //	post             nil once queued; ErrGone before the upgrade and after the
 //	                 end; ErrThrottled when the client reads too slowly
-//	messages         text frames, 128 KB; of one socket in order, one at a time
+//	messages         text, 128 KB in frames of 32 KB; of one socket in order,
+//	                 one at a time
 //	binary message   closed with 1003
 //	too big          closed with 1009
 //	not UTF-8        closed with 1007; against RFC 6455: 1002
 //	half a message   closed with 1008 after ReadTimeout
+//	too many         an error frame rate_limited, then closed with 1008
 //	idle, too old    closed with 1001 after 10 minutes, 2 hours
-//	token expired    closed with 1008
+//	token expired    a frame {"type":"closing","code":"token_expired",…}, then
+//	                 closed with 1008; the action "refresh" moves the expiry
+//	                 ([sumu.AppOptions.Refresh])
+//	replaced         by a newer connection ([sumu.AppOptions.EvictOldest]): a
+//	                 closing frame "replaced", then closed with 1008
+//	kicked           by [sumu.Kick]: a closing frame "kicked", then closed with
+//	                 1000, as by any call of Disconnect
 //	no reader        reset after WriteTimeout, when not one byte moves
 //	end              the row is removed once, with the close code of whoever
 //	                 closed first: 1005 for a close frame without a code, 1006
@@ -28,17 +37,105 @@
 // read from that socket, pings included. Its context ends when the gateway is
 // stopped by force, not when the client leaves; bound slow handlers yourself.
 //
+// # Fidelity
+//
+// Each behaviour of API Gateway's WebSocket APIs (its documentation, read
+// 2026-11), what happens here, and the test that holds it. A row that begins
+// with "!" differs on purpose.
+//
+//	  behaviour                            | API Gateway                       | here                                     | test
+//	  $connect                             | upgrade pending until it returns  | the same                                 | TestUpgradeIsPendingUntilAuthorized
+//	  post from within $connect            | 410                               | ErrGone, 410                             | TestUpgradeIsPendingUntilAuthorized
+//	  no or bad token; not allowed         | 401; 403                          | the same, {"message":…}                  | TestRefused
+//	  fault of the authorizer              | 500                               | the same                                 | TestRefused
+//	! authorizer or $connect too slow      | 504 after 29 s                    | 500 after ConnectTimeout                 | TestConnectTimeout
+//	  sub-protocol                         | what $connect returns is echoed   | the App's first that is offered          | TestSubprotocol
+//	  header names                         | any case                          | any case                                 | TestHeaderCase
+//	  query parameters                     | decoded, several of one name      | the same                                 | TestQuery
+//	! malformed query string               | not documented                    | 400                                      | TestQuery
+//	! URL over 4,096 characters            | not accepted                      | 414; MaxURL                              | TestRequestLimits
+//	! request line and headers over 10,240 | not accepted                      | 431; MaxHeader                           | TestRequestLimits
+//	! new connections per second           | 500 per account, then 429         | ConnectRate, off; 50 per public source   | TestConnectRate
+//	  connection id                        | 16 characters ending in "="       | the same                                 | TestConnection
+//	  message                              | at most 128 KB, else 1009         | the same                                 | TestViolations
+//	  inbound frame                        | at most 32 KB, else 1009          | the same; MaxFrame                       | TestMaxFrame
+//	  outbound frame                       | at most 32 KB                     | the same; FrameSize                      | TestFrameSize
+//	  binary message                       | 1003                              | the same                                 | TestViolations
+//	  unknown route without $default       | {"message":"Forbidden",…}         | the same                                 | TestForbiddenFrame
+//	  integration's answer unusable        | {"message":"Internal server …",…} | the same                                 | TestReplyThatCannotBeSent
+//	! messages of one connection           | handled concurrently              | one at a time, in order                  | TestManySockets
+//	! messages per second                  | per stage                         | MessageRate per socket, 100              | TestMessageRate
+//	! compression                          | not documented                    | none                                     | TestNoCompression
+//	  idle                                 | closed after 10 min               | the same, 1001; IdleTimeout              | TestIdleTimeout
+//	  age                                  | closed after 2 h                  | the same, 1001; MaxAge                   | TestMaxAge
+//	! token expires                        | the connection stays              | closing frame, 1008                      | TestTokenExpires
+//	! new token on an open connection      | not possible                      | the action "refresh"                     | TestRefresh
+//	  $disconnect                          | status code and reason            | sumu.DisconnectReason, the same          | TestClientCloses
+//	  client vanishes                      | 1006                              | the same                                 | TestClientVanishes
+//	! $disconnect is delivered             | best effort                       | retried; after a crash the row expires   | TestRowRemovalIsRetried
+//	  POST @connections/{id}               | 200, no body                      | the same                                 | TestManagementActs
+//	  GET @connections/{id}                | 200, connectedAt, identity, …     | the same                                 | TestManagementActs
+//	  DELETE @connections/{id}             | 204                               | the same                                 | TestManagementActs
+//	  malformed id                         | 400 BadRequestException           | the same                                 | TestManagementMalformedOrUnknown
+//	  unknown id, closed connection        | 410 GoneException                 | the same                                 | TestManagementMalformedOrUnknown
+//	  client's buffer full                 | 429 LimitExceededException        | the same; WriteBuffer                    | TestManagementFullBuffer
+//	  payload over 128 KB                  | 413 PayloadTooLargeException      | the same                                 | TestManagementPayloadSize
+//	  wrong stage or path                  | 403                               | 403 ForbiddenException                   | TestManagementRefusesWhatCannotBe
+//	! signature refused                    | 403, a type for each reason       | 403 ForbiddenException, reason in text   | TestManagementPostsOnlyWhatVerifies
+//	  error type header                    | x-amzn-ErrorType                  | the same, typed by the AWS SDK           | TestManagementWithSDK
+//	  SigV4: replayed within 5 min         | accepted                          | the same                                 | TestManagementPostsOnlyWhatVerifies
+//	  SigV4: later, re-dated, re-hosted    | 403                               | the same                                 | TestManagementPostsOnlyWhatVerifies
+//	! SigV4 in the query, unsigned payload | accepted                          | 403                                      | TestManagementPostsOnlyWhatVerifies
+//	! POST @connections                    | 403                               | a batch of posts                         | TestManagementBatch
+//
+// # Protection
+//
+// The defaults keep one client from costing more than its share: what it sends
+// ([Options.MessageRate]), how often it connects
+// ([Options.ConnectRatePerSource]), how long it may take to read
+// ([Options.WriteTimeout]), to write ([Options.ReadTimeout]) and to send its
+// handshake ([Server]). Behind a proxy set [Options.TrustedProxies], else all
+// clients have the proxy's address. [Options.MaxSockets] and
+// [Options.ConnectRate] bound what all cost together; set them to what your
+// machine holds.
+//
+// # Node leases
+//
+// A process that dies leaves its rows: they expire with
+// [sumu.AppOptions.RowTTL], and until then its users seem to be online. With
+// [Options.Leases] a node says that it lives, and others may remove its rows as
+// soon as it does not:
+//
+//   - The lease of a connection's node is the record of kind "lease" whose key is
+//     the row's Endpoint: [Gateway.Endpoint], which no other process has, nor the
+//     same one after a restart. It is taken before the first row is written, and
+//     renewed three times in [Options.LeaseTTL].
+//   - Only an expired lease lets others remove the rows of an endpoint; a
+//     refused connection alone proves nothing. Whoever does takes the lease
+//     first: SaveRecord with Rev 1, which is ErrConflict while the node lives.
+//     Then it removes the rows with that Endpoint, and then the record. It never
+//     renews it: rows that are not removed by the time it expires are left to
+//     whoever takes it next.
+//   - A node that stalled and finds its lease expired refuses connections (503)
+//     until it has taken it again, and then renews the row of every socket: one
+//     whose row is gone is closed with 1001, and its client connects again.
+//   - Clocks may differ by less than two thirds of LeaseTTL. After
+//     [Gateway.Shutdown], which must be called, there is no lease.
+//
 // # Not here
 //
 // Origins and tokens are the authorizer's. TLS and the time that a client may
-// take to send its request are the [net/http.Server]'s: set ReadHeaderTimeout.
-// No compression is negotiated. A process that dies leaves its rows: they
-// expire with [sumu.AppOptions.RowTTL].
+// take to send its request are the [net/http.Server]'s: see [Server].
+//
+// No compression is negotiated: permessage-deflate keeps a window for each
+// socket, 32 KB in each direction and several times that in compress/flate,
+// where all else here is 5 KB; and what is compressed for one socket cannot be
+// shared with others. A client that offers it gets none.
 //
 // # Cost
 //
 // An idle socket has one goroutine with the smallest stack and no buffer; all
-// times of all sockets are watched by one goroutine. A post encodes its frame
+// times of all sockets are watched by one goroutine. A post encodes its frames
 // once for all sockets, and whatever is pending for a socket goes out in one
 // write: in a burst the system calls, which are what a fan-out costs, are
 // shared too. TLS sockets work the same but for their own buffers, which

@@ -13,9 +13,6 @@ func Sleep(f func(d time.Duration) <-chan time.Time) func(*Options) {
 	return func(o *Options) { o.sleep = f }
 }
 
-// Disconnect closes a socket as the management API does.
-func (g *Gateway) Disconnect(id string) error { return g.disconnect(id) }
-
 // Reading reports whether a message of the socket has begun and not ended.
 func (g *Gateway) Reading(id string) bool {
 	s := g.hub.get(id)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -12,27 +13,42 @@ import (
 )
 
 // Gateway terminates WebSockets for a [sumu.App]. It is an [net/http.Handler],
-// the WebSocket endpoint, and a [sumu.Sender] that posts to its own sockets.
+// the WebSocket endpoint, and a [sumu.Sender] and [sumu.Disconnecter] of its
+// own sockets.
 type Gateway struct {
-	app  *sumu.App
-	opts Options
+	app      *sumu.App
+	opts     Options
+	endpoint string
+	lease    *lease // nil unless opts.Leases
 
 	// ctx is that of the handlers of messages; Shutdown ends it by force.
 	ctx  context.Context
 	kill context.CancelFunc
 
 	hub      hub
+	frames   frames
 	wheel    wheel
 	flushers workers
 	renewers workers
-	removals chan struct{} // how many rows are being removed
-	running  group         // requests that upgrade, sockets, workers
+
+	removals  chan struct{} // how many rows are being removed
+	evictions chan struct{} // how many requests have others' sockets closed
+	running   group         // requests that upgrade, sockets, workers
+
+	connects  limiter
+	perSource sources
+	perSocket rate
 
 	used atomic.Int64 // sockets that are open or opening
 
 	mu       sync.RWMutex // held to admit a socket
 	stopping bool
 }
+
+var (
+	_ sumu.Sender       = (*Gateway)(nil)
+	_ sumu.Disconnecter = (*Gateway)(nil)
+)
 
 const (
 	// maxRemovals bounds how many rows are removed at a time: a network that
@@ -42,11 +58,15 @@ const (
 	maxRenewals = 32
 )
 
+// defaultSourceRate is for public addresses; see [Options.ConnectRatePerSource].
+const defaultSourceRate = 50
+
 // New returns a Gateway for app. ErrInvalid is returned with every option that
-// cannot be; ErrUnsupported when sockets may outlive their rows and the store
-// cannot renew one. It starts nothing: goroutines come with sockets.
+// cannot be; ErrUnsupported when rows must be renewed, because of a lease or
+// because sockets may outlive them, and the store cannot. It starts nothing:
+// goroutines come with sockets.
 func New(app *sumu.App, optFns ...func(*Options)) (*Gateway, error) {
-	opts := defaults()
+	var opts Options
 	for _, fn := range optFns {
 		fn(&opts)
 	}
@@ -56,13 +76,17 @@ func New(app *sumu.App, optFns ...func(*Options)) (*Gateway, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
-	g := &Gateway{app: app, opts: opts, removals: make(chan struct{}, maxRemovals)}
-	if g.renews() {
+	g := &Gateway{
+		app: app, opts: opts, endpoint: opts.Endpoint,
+		removals:  make(chan struct{}, maxRemovals),
+		evictions: make(chan struct{}, maxEvictions),
+	}
+	if g.renews() || opts.Leases != nil {
 		// A reference that names nothing: a store refuses it before it asks
 		// anybody, so this tells a store that renews from one that does not.
 		if err := app.Renew(context.Background(), sumu.Connection{}); errors.Is(err, sumu.ErrUnsupported) {
 			return nil, &sumu.Error{
-				Op:   "gateway: MaxAge reaches beyond RowTTL",
+				Op:   "gateway: Leases, or a MaxAge beyond RowTTL, need rows that can be renewed",
 				Kind: sumu.ErrUnsupported,
 				Err:  err,
 			}
@@ -70,11 +94,23 @@ func New(app *sumu.App, optFns ...func(*Options)) (*Gateway, error) {
 	}
 	g.ctx, g.kill = context.WithCancel(context.Background())
 	g.hub.init()
+	g.initFrames()
 	g.wheel.init(g)
+	g.connects.rate = perSecond(opts.ConnectRate)
+	g.perSource.init(perSecond(cmp.Or(opts.ConnectRatePerSource, defaultSourceRate)))
+	g.perSocket = perSecond(opts.MessageRate)
+	if opts.Leases != nil {
+		g.lease = newLease(g)
+		g.endpoint = g.lease.key
+	}
 	g.flushers = workers{group: &g.running, max: runtime.GOMAXPROCS(0), start: g.newFlusher}
 	g.renewers = workers{group: &g.running, max: maxRenewals, start: func() func(*socket) { return g.renew }}
 	return g, nil
 }
+
+// Endpoint returns what is written to the rows of this gateway's connections:
+// [Options.Endpoint], or with a lease this process's own URL below it.
+func (g *Gateway) Endpoint() string { return g.endpoint }
 
 // Sockets returns how many sockets are open.
 func (g *Gateway) Sockets() int { return int(g.hub.size.Load()) }

@@ -2,8 +2,11 @@ package gateway_test
 
 import (
 	"context"
+	"log/slog"
 	"net"
+	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +37,8 @@ func (c *clock) Advance(d time.Duration) {
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
+
+func (c *clock) set(now time.Time) { c.Advance(now.Sub(c.Now())) }
 
 // ended is one call of Observer.Disconnected.
 type ended struct {
@@ -89,23 +94,28 @@ type config struct {
 // is left: no goroutine, no row.
 func start(t *testing.T, c config) *env {
 	t.Helper()
+	return startApp(t, &env{clock: newClock()}, nil, c)
+}
+
+// startApp is start with an authorizer; nil: the env's own.
+func startApp(t *testing.T, e *env, auth sumu.Authorizer, c config) *env {
+	t.Helper()
 	leak.Check(t)
-	e := &env{
-		t:         t,
-		clock:     newClock(),
-		connected: make(chan sumu.Connection, 10_000),
-		ended:     make(chan ended, 10_000),
-	}
+	e.t = t
+	e.connected = make(chan sumu.Connection, 10_000)
+	e.ended = make(chan ended, 10_000)
 	e.store = &faulty{Store: &memstore.Store{Now: e.clock.Now}}
 	if c.setup != nil {
 		c.setup(e)
 	}
-	auth := sumu.AuthorizerFunc(func(ctx context.Context, r *sumu.ConnectRequest) (sumu.Identity, error) {
-		if e.auth != nil {
-			return e.auth.Authorize(ctx, r)
-		}
-		return sumu.Identity{UserID: r.Query["user"][0]}, nil
-	})
+	if auth == nil {
+		auth = sumu.AuthorizerFunc(func(ctx context.Context, r *sumu.ConnectRequest) (sumu.Identity, error) {
+			if e.auth != nil {
+				return e.auth.Authorize(ctx, r)
+			}
+			return sumu.Identity{UserID: r.Query["user"][0]}, nil
+		})
+	}
 	var err error
 	e.app, err = sumu.NewApp(auth, e.store, append([]func(*sumu.AppOptions){func(o *sumu.AppOptions) {
 		o.Now = e.clock.Now
@@ -159,6 +169,23 @@ func (e *env) dial(user string) (*wstest.Conn, sumu.Connection) {
 	e.t.Helper()
 	c := wstest.Dial(e.t, e.srv.URL+"/?user="+user)
 	return c, e.accepted()
+}
+
+// status is what a user's request to connect is answered with.
+func (e *env) status(user string, change ...func(*http.Request)) int {
+	e.t.Helper()
+	r := wstest.Request(e.t, e.srv.URL+"/?user="+user)
+	for _, f := range change {
+		f(r)
+	}
+	resp, _ := wstest.Send(e.t, r, nil).Response()
+	return resp.StatusCode
+}
+
+// logTo writes what the gateway logs to b, which is read once nothing of it
+// runs any more.
+func logTo(b *strings.Builder) func(*gateway.Options) {
+	return func(o *gateway.Options) { o.Logger = slog.New(slog.NewTextHandler(b, nil)) }
 }
 
 func (e *env) accepted() sumu.Connection {

@@ -23,12 +23,24 @@ type hub struct {
 type shard struct {
 	mu      sync.RWMutex
 	sockets map[string]*socket
+	// opening are the connections that are being authorized or upgraded: their
+	// row may be seen before their socket is. What is closed by then is closed
+	// as soon as it opens, with what is kept here; nil: nothing is.
+	opening map[string]*ending
+}
+
+// ending is how a socket is to be closed.
+type ending struct {
+	code int
+	text string
+	last [][]byte // frames before the close frame
 }
 
 func (h *hub) init() {
 	h.seed = maphash.MakeSeed()
 	for i := range h.shards {
 		h.shards[i].sockets = make(map[string]*socket)
+		h.shards[i].opening = make(map[string]*ending)
 	}
 }
 
@@ -36,12 +48,50 @@ func (h *hub) shard(id string) *shard {
 	return &h.shards[maphash.String(h.seed, id)%uint64(len(h.shards))]
 }
 
-func (h *hub) add(s *socket) {
+// open announces a socket; forget must follow.
+func (h *hub) open(id string) {
+	sh := h.shard(id)
+	sh.mu.Lock()
+	sh.opening[id] = nil
+	sh.mu.Unlock()
+}
+
+func (h *hub) forget(id string) {
+	sh := h.shard(id)
+	sh.mu.Lock()
+	delete(sh.opening, id)
+	sh.mu.Unlock()
+}
+
+// add returns how the socket is to be closed at once; nil: it is not.
+func (h *hub) add(s *socket) *ending {
 	sh := h.shard(s.conn.ID)
 	sh.mu.Lock()
+	end := sh.opening[s.conn.ID]
+	delete(sh.opening, s.conn.ID)
 	sh.sockets[s.conn.ID] = s
 	sh.mu.Unlock()
 	h.size.Add(1)
+	return end
+}
+
+// close closes a socket that is open, or opening. It reports whether there is
+// one that nobody has closed before.
+func (h *hub) close(id string, end *ending) bool {
+	sh := h.shard(id)
+	sh.mu.Lock()
+	s := sh.sockets[id]
+	if s == nil {
+		before, opening := sh.opening[id]
+		first := opening && before == nil
+		if first {
+			sh.opening[id] = end
+		}
+		sh.mu.Unlock()
+		return first
+	}
+	sh.mu.Unlock()
+	return s.close(end.code, end.text, end.last...)
 }
 
 // remove may be called twice.
@@ -88,17 +138,35 @@ func (g *Gateway) Post(_ context.Context, c sumu.Connection, p *sumu.Payload) er
 	return g.post(c.ID, p)
 }
 
-type frameKey struct{}
+// frames makes of a payload what goes on the wire.
+type frames struct {
+	key    any // a frameKey; made once, as this is the path of every post
+	derive func(data []byte) any
+}
 
-// frameOf is the frame of a payload, nil when it is not UTF-8. It is made once
-// and shared by all sockets.
-func frameOf(p *sumu.Payload) []byte {
-	return p.Derived(frameKey{}, func(data []byte) any {
+// frameKey holds the size of frames: gateways with different ones may share a
+// payload.
+type frameKey struct{ size int }
+
+func (g *Gateway) initFrames() {
+	g.frames = frames{key: frameKey{g.opts.FrameSize}, derive: func(data []byte) any {
 		if !utf8.Valid(data) {
 			return []byte(nil)
 		}
-		return ws.Frame(ws.Text, data)
-	}).([]byte)
+		return g.textFrames(data)
+	}}
+}
+
+// of returns a payload's frames, nil when it is not UTF-8. They are made once
+// and shared by all sockets.
+func (f *frames) of(p *sumu.Payload) []byte {
+	return p.Derived(f.key, f.derive).([]byte)
+}
+
+// textFrames is a message as it goes on the wire, in frames of FrameSize. text
+// must be UTF-8.
+func (g *Gateway) textFrames(text []byte) []byte {
+	return ws.TextFrames(text, max(0, g.opts.FrameSize))
 }
 
 func (g *Gateway) post(id string, p *sumu.Payload) error {
@@ -106,7 +174,7 @@ func (g *Gateway) post(id string, p *sumu.Payload) error {
 	if s == nil {
 		return &sumu.Error{Op: "post " + id, Kind: sumu.ErrGone}
 	}
-	f := frameOf(p)
+	f := g.frames.of(p)
 	if f == nil {
 		return &sumu.Error{Op: "post " + id + ": payload is not UTF-8", Kind: sumu.ErrInvalid}
 	}
@@ -136,11 +204,15 @@ func (g *Gateway) info(id string) (connectionInfo, error) {
 	}, nil
 }
 
-// disconnect closes a socket with 1000, behind what is pending for it. ErrGone
-// is returned when it is not open here.
+// Disconnect closes a socket with 1000, behind what is pending for it; one that
+// is just being opened, as soon as it is. Of c it uses the ID alone. ErrGone is
+// returned when it is not open here.
+func (g *Gateway) Disconnect(_ context.Context, c sumu.Connection) error {
+	return g.disconnect(c.ID)
+}
+
 func (g *Gateway) disconnect(id string) error {
-	s := g.hub.get(id)
-	if s == nil || !s.close(ws.CloseNormal, "Connection closed by the backend") {
+	if !g.hub.close(id, &ending{code: ws.CloseNormal, text: "Connection closed by the backend"}) {
 		return &sumu.Error{Op: "disconnect " + id, Kind: sumu.ErrGone}
 	}
 	return nil

@@ -108,7 +108,7 @@ func TestChurn(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				_ = e.gw.Disconnect(row.ID)
+				_ = e.gw.Disconnect(context.Background(), row)
 			case <-stop:
 				return
 			}

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/nodeapi"
 )
 
 // connections are the sockets that the management API acts upon.
@@ -22,6 +23,8 @@ type connections interface {
 	info(id string) (connectionInfo, error)
 	// disconnect returns ErrGone when there is no such socket.
 	disconnect(id string) error
+	// possible reports whether there can be a socket of this id.
+	possible(id string) bool
 }
 
 // Management returns the @connections API of API Gateway for the sockets of g,
@@ -31,10 +34,12 @@ type connections interface {
 //	POST   …/@connections/{id}   body: the message, at most 128 KB of UTF-8 -> 200
 //	GET    …/@connections/{id}   -> 200 {"connectedAt":…,"identity":{"sourceIp":…,"userAgent":…},"lastActiveAt":…}
 //	DELETE …/@connections/{id}   closes the socket -> 204
+//	POST   …/@connections        a batch, for this module's senders; see below
 //
 // It is a handler of its own, so that it can listen where clients do not reach.
 // Mount it at "/" or under any prefix, such as a stage: what comes before
-// "/@connections/" is not looked at.
+// "/@connections" is not looked at. It must answer to everything below
+// [Gateway.Endpoint].
 //
 //	http.Handle("/prod/", gw.Management(gateway.Credentials{
 //		AccessKeyID:     "AKIDEXAMPLE",
@@ -60,7 +65,19 @@ type connections interface {
 //
 // A proxy in front must keep the Host header and the path as they are: both are
 // signed. Give the server a ReadTimeout: a body is read before its signature
-// can be verified (at most 128 KB, of a request whose header is well-formed).
+// can be verified (at most 128 KB, or 1 MiB of a batch, of a request whose
+// header is well-formed); [Server] has one.
+//
+// # Batches
+//
+// A broadcast costs one request per node, not one per socket:
+//
+//	{"posts":[{"connections":["id",…],"data":"the message"}]} -> 200 {"gone":["id",…],"throttled":["id",…]}
+//
+// What the answer does not name was queued; gone and throttled stand for a 410
+// and a 429 of that connection. A batch has at most 1 MiB and 10,000
+// connections, each named once, and each data at most 128 KB. One that is not
+// exactly of this shape is refused as a whole, 400 or 413, with the reason.
 //
 // # Errors
 //
@@ -68,7 +85,8 @@ type connections interface {
 // {"message":…}: 410 GoneException; 429 LimitExceededException (the client's
 // buffer is full); 413 PayloadTooLargeException; 403 ForbiddenException (the
 // signature, whatever is wrong with it, or a path without @connections);
-// 400 BadRequestException (an id that cannot be, a payload that is not UTF-8);
+// 400 BadRequestException (an id that is not of API Gateway's shape, a payload
+// that is not UTF-8, a malformed batch);
 // 405 MethodNotAllowedException; 408 RequestTimeoutException (the body did not
 // come to its end); 500 and 504 InternalServerErrorException. Every answer has an
 // x-amzn-RequestId.
@@ -122,7 +140,11 @@ func (m *management) authenticate(r *http.Request) ([]byte, error) {
 	if len(m.sigV4.keys) == 0 {
 		return nil, refuseSignature
 	}
-	body, err := readBody(r)
+	most, tooLong := sumu.MaxPayload, errTooLarge
+	if isBatch(r) {
+		most, tooLong = nodeapi.MaxBody, errTooLargeBatch
+	}
+	body, err := readBody(r, most, tooLong)
 	if err != nil {
 		return nil, err
 	}
@@ -132,11 +154,11 @@ func (m *management) authenticate(r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// readBody reads at most MaxPayload bytes. A length is the caller's word: no
-// more than a small buffer is allocated before as many bytes have come.
-func readBody(r *http.Request) ([]byte, error) {
-	if r.ContentLength > sumu.MaxPayload {
-		return nil, errTooLarge
+// readBody reads at most most bytes. A length is the caller's word: no more
+// than a small buffer is allocated before as many bytes have come.
+func readBody(r *http.Request, most int, tooLong error) ([]byte, error) {
+	if r.ContentLength > int64(most) {
+		return nil, tooLong
 	}
 	if r.ContentLength == 0 || r.Body == nil {
 		return nil, nil
@@ -148,10 +170,10 @@ func readBody(r *http.Request) ([]byte, error) {
 	}
 	body := make([]byte, 0, size)
 	for {
-		n, err := r.Body.Read(body[len(body):min(cap(body), sumu.MaxPayload+1)])
+		n, err := r.Body.Read(body[len(body):min(cap(body), most+1)])
 		body = body[:len(body)+n]
-		if len(body) > sumu.MaxPayload {
-			return nil, errTooLarge
+		if len(body) > most {
+			return nil, tooLong
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -166,9 +188,15 @@ func readBody(r *http.Request) ([]byte, error) {
 
 // act carries out a request that has been verified.
 func (m *management) act(w http.ResponseWriter, r *http.Request, body []byte) error {
+	if isBatch(r) {
+		return m.batch(w, body)
+	}
 	id, err := connectionID(r)
 	if err != nil {
 		return err
+	}
+	if !m.conns.possible(id) {
+		return errBadID
 	}
 	switch r.Method {
 	case http.MethodPost:
@@ -181,12 +209,15 @@ func (m *management) act(w http.ResponseWriter, r *http.Request, body []byte) er
 	return errMethod
 }
 
+// markers come before an id.
+var markers = []string{"/@connections/", "/%40connections/"}
+
 // connectionID takes the id from the path as it was signed. It is percent-
 // encoded there, once: an id of API Gateway ends in "%3D", and another's may
 // hold "%2F".
 func connectionID(r *http.Request) (string, error) {
 	path, _ := requestTarget(r)
-	for _, marker := range []string{"/@connections/", "/%40connections/"} {
+	for _, marker := range markers {
 		i := strings.LastIndex(path, marker)
 		if i < 0 {
 			continue

@@ -67,7 +67,8 @@ func TestManagementRefusesWhatCannotBe(t *testing.T) {
 		{"payload not UTF-8", "POST", "/@connections/c", "a\xffb", 400, "BadRequestException", "UTF-8"},
 		{"other method", "PUT", "/@connections/c", "x", 405, "MethodNotAllowedException", "POST"},
 		{"no @connections", "POST", "/prod/connections/c", "x", 403, "ForbiddenException", "@connections"},
-		{"@connections alone", "POST", "/prod/@connections", "x", 403, "ForbiddenException", "@connections"},
+		{"@connections alone", "GET", "/prod/@connections", "", 403, "ForbiddenException", "@connections"},
+		{"id of another shape", "POST", "/prod/@connections/malformed", "x", 400, "BadRequestException", "Invalid connectionId"},
 		{"marker within a segment", "POST", "/x@connections/c", "x", 403, "ForbiddenException", "@connections"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -183,7 +184,7 @@ func TestManagementAllocatesAsBytesCome(t *testing.T) {
 		asked = len(p)
 		return 0, io.ErrUnexpectedEOF
 	}))
-	if _, err := readBody(r); !errors.Is(err, errBadBody) {
+	if _, err := readBody(r, sumu.MaxPayload, errTooLarge); !errors.Is(err, errBadBody) {
 		t.Errorf("got %v, want %v", err, errBadBody)
 	}
 	if asked > 8<<10 {
@@ -253,3 +254,4 @@ func TestManagementConcurrently(t *testing.T) {
 type discard struct{ connections }
 
 func (discard) post(string, *sumu.Payload) error { return nil }
+func (discard) possible(string) bool             { return true }

@@ -21,15 +21,16 @@ type managementError struct {
 func (e *managementError) Error() string { return e.code + ": " + e.message }
 
 var (
-	errBadID    = &managementError{http.StatusBadRequest, "BadRequestException", "Invalid connectionId"}
-	errNotUTF8  = &managementError{http.StatusBadRequest, "BadRequestException", "The payload is not valid UTF-8: connections carry text frames"}
-	errBadBody  = &managementError{http.StatusRequestTimeout, "RequestTimeoutException", "The body did not come to its end"}
-	errMethod   = &managementError{http.StatusMethodNotAllowed, "MethodNotAllowedException", "Use POST, GET or DELETE"}
-	errGone     = &managementError{http.StatusGone, "GoneException", "The connection is no more"}
-	errTooLarge = &managementError{http.StatusRequestEntityTooLarge, "PayloadTooLargeException", "The payload has more than 131072 bytes"}
-	errThrottle = &managementError{http.StatusTooManyRequests, "LimitExceededException", "Too many requests, or the client reads too slowly"}
-	errInternal = &managementError{http.StatusInternalServerError, "InternalServerErrorException", "Internal server error"}
-	errTimeout  = &managementError{http.StatusGatewayTimeout, "InternalServerErrorException", "Endpoint request timed out"}
+	errBadID         = &managementError{http.StatusBadRequest, "BadRequestException", "Invalid connectionId"}
+	errNotUTF8       = &managementError{http.StatusBadRequest, "BadRequestException", "The payload is not valid UTF-8: connections carry text frames"}
+	errBadBody       = &managementError{http.StatusRequestTimeout, "RequestTimeoutException", "The body did not come to its end"}
+	errMethod        = &managementError{http.StatusMethodNotAllowed, "MethodNotAllowedException", "Use POST, GET or DELETE"}
+	errGone          = &managementError{http.StatusGone, "GoneException", "The connection is no more"}
+	errTooLarge      = &managementError{http.StatusRequestEntityTooLarge, "PayloadTooLargeException", "The payload has more than 131072 bytes"}
+	errTooLargeBatch = &managementError{http.StatusRequestEntityTooLarge, "PayloadTooLargeException", "The batch has more than 1048576 bytes"}
+	errThrottle      = &managementError{http.StatusTooManyRequests, "LimitExceededException", "Too many requests, or the client reads too slowly"}
+	errInternal      = &managementError{http.StatusInternalServerError, "InternalServerErrorException", "Internal server error"}
+	errTimeout       = &managementError{http.StatusGatewayTimeout, "InternalServerErrorException", "Endpoint request timed out"}
 	// errRoute is 403 as API Gateway has it: an endpoint with a wrong stage or
 	// mapping is a fault of configuration, and a sender must stop at it.
 	errRoute = &managementError{http.StatusForbidden, "ForbiddenException", "No @connections route matches this path"}

@@ -59,6 +59,8 @@ func (h *fakeHub) info(id string) (connectionInfo, error) {
 
 func (h *fakeHub) disconnect(id string) error { return h.record(id, "disconnect", id) }
 
+func (h *fakeHub) possible(id string) bool { return !strings.HasPrefix(id, "malformed") }
+
 // taken returns the calls since it was asked last.
 func (h *fakeHub) taken() []string {
 	h.mu.Lock()

@@ -1,9 +1,13 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/sumu-live/sumu"
@@ -12,10 +16,26 @@ import (
 // Options tune a [Gateway]. A zero field is its default. Times are checked
 // once a second, so each may be late by that much.
 type Options struct {
-	// Endpoint is the base URL at which other processes reach this gateway's
-	// management API; it is written to every row. Default "": there are no
-	// other processes.
+	// Endpoint is the base URL (http or https) at which other processes reach
+	// this gateway's management API; it is written to every row, see
+	// [Gateway.Endpoint]. Default "": there are no other processes.
 	Endpoint string
+	// Nodes closes sockets of other gateways: those of connections that were
+	// evicted here ([sumu.Session]). If it is a [sumu.Sender] too, their clients
+	// are told why first. Default nil: such a socket lives on without a row,
+	// where no push reaches it, until its row's next renewal or its MaxAge.
+	Nodes sumu.Disconnecter
+	// Leases is where this node says that it lives, for as long as it does:
+	// see "Node leases" in the package's documentation. It needs an Endpoint,
+	// and a store that is a [sumu.Toucher]; rows then have an endpoint that is
+	// this process's own, below Endpoint. Default nil: no lease.
+	Leases sumu.StateStore
+	// LeaseTTL is how long a lease lives unless it is renewed, which it is
+	// three times in that time. Default 30 s; at least 3 s.
+	LeaseTTL time.Duration
+	// Node names this node in its lease and in logs: 1 to 64 letters, digits,
+	// ".", "-" and "_". A random suffix makes it this process's own. Default "node".
+	Node string
 
 	// ConnectTimeout bounds a connection's authorizer and the write of its
 	// row. Default 29 s, as API Gateway's integrations have.
@@ -43,12 +63,48 @@ type Options struct {
 	// 256 KiB; at least 129 KiB, so that the longest message fits.
 	WriteBuffer int
 	// MaxFrame is the longest data frame that a client may send, in bytes;
-	// a longer one closes its socket (1009). API Gateway's quota is 32 KB.
-	// Default 0: a frame may be as long as a message, [sumu.MaxPayload].
+	// a longer one closes its socket (1009). Default 32 KiB, as API Gateway;
+	// negative: a frame may be as long as a message, [sumu.MaxPayload]. Browsers
+	// do not ask: Chromium 156 sends up to 64 KiB as one frame, and more in
+	// frames of up to 120 KB. Raise it for clients that send such messages and
+	// will never talk to API Gateway.
 	MaxFrame int
+	// FrameSize is the longest frame that is sent, in bytes: longer messages
+	// are sent in several, cut between characters. Default 32 KiB, as API
+	// Gateway; at least 1 KiB; negative: every message is one frame.
+	FrameSize int
+	// MaxURL is the longest URL, in bytes, scheme and host included; a longer
+	// one is refused with 414. Default 4,096, as API Gateway; negative: the
+	// server's own limit.
+	MaxURL int
+	// MaxHeader is how many bytes the request line and the values of all
+	// headers may have together; more are refused with 431. Default 10,240, as
+	// API Gateway; negative: the server's own limit.
+	MaxHeader int
+
 	// MaxSockets is how many sockets may be open or opening; more are refused
 	// with 429. Default 0: no limit but that of open files.
 	MaxSockets int
+	// ConnectRate is how many requests to connect are taken per second, with
+	// bursts of twice as many; more are refused with 429. Default 0: no limit.
+	// API Gateway takes 500.
+	ConnectRate int
+	// ConnectRatePerSource is ConnectRate for each source: an IPv4 address, or
+	// the first 64 bits of an IPv6 one. Default 0: 50 for public addresses, and
+	// no limit for loopback, private and link-local ones, which are machines of
+	// yours. A positive number holds for all; negative: no limit. Behind a
+	// proxy set TrustedProxies, else all clients are one source.
+	ConnectRatePerSource int
+	// MessageRate is how many messages, pings and pongs a socket may send per
+	// second, with bursts of twice as many. What is over it is not handled: the
+	// client is told once a second, by an error frame with the code
+	// rate_limited, and a socket that has had twice MessageRate refused, with
+	// never a second without, is closed (1008). Default 100; negative: no limit.
+	MessageRate int
+	// TrustedProxies are whose X-Forwarded-For is believed: then a client's
+	// address is the right-most one there that is not a trusted proxy's. Default
+	// none: it is the address that the connection comes from.
+	TrustedProxies []netip.Prefix
 
 	// CloseGrace is how long a socket that was told to close may take to
 	// answer before it is reset. Default 5 s.
@@ -72,57 +128,91 @@ type Options struct {
 	sleep func(d time.Duration) <-chan time.Time
 }
 
-func defaults() Options {
-	return Options{
-		ConnectTimeout: 29 * time.Second,
-		IdleTimeout:    10 * time.Minute,
-		MaxAge:         sumu.MaxConnectionAge,
-		ReadTimeout:    10 * time.Second,
-		WriteTimeout:   10 * time.Second,
-		WriteBuffer:    256 << 10,
-		CloseGrace:     5 * time.Second,
-		DrainRate:      500,
-		Logger:         slog.New(slog.DiscardHandler),
-		Now:            time.Now,
-		sleep:          time.After,
-	}
-}
-
-// minWriteBuffer holds the longest message, its header, and a close frame.
+// minWriteBuffer holds the longest message, its frames' headers, and a close
+// frame.
 const minWriteBuffer = sumu.MaxPayload + 1<<10
+
+// minFrameSize bounds what the headers of a long message's frames add to it.
+const minFrameSize = 1 << 10
 
 // complete gives zero fields their default and reports all that cannot be.
 func (o *Options) complete() error {
-	d := defaults()
 	var errs []error
-	orDefault(&errs, "ConnectTimeout", &o.ConnectTimeout, d.ConnectTimeout)
-	orDefault(&errs, "ReadTimeout", &o.ReadTimeout, d.ReadTimeout)
-	orDefault(&errs, "WriteTimeout", &o.WriteTimeout, d.WriteTimeout)
-	orDefault(&errs, "CloseGrace", &o.CloseGrace, d.CloseGrace)
-	orDefault(&errs, "DrainRate", &o.DrainRate, d.DrainRate)
-	orDefault(&errs, "WriteBuffer", &o.WriteBuffer, d.WriteBuffer)
-	if o.WriteBuffer >= 0 && o.WriteBuffer < minWriteBuffer {
-		errs = append(errs, invalid("WriteBuffer is %d; it must be at least %d", o.WriteBuffer, minWriteBuffer))
+	orDefault(&errs, "ConnectTimeout", &o.ConnectTimeout, 29*time.Second)
+	orDefault(&errs, "ReadTimeout", &o.ReadTimeout, 10*time.Second)
+	orDefault(&errs, "WriteTimeout", &o.WriteTimeout, 10*time.Second)
+	orDefault(&errs, "CloseGrace", &o.CloseGrace, 5*time.Second)
+	orDefault(&errs, "DrainRate", &o.DrainRate, 500)
+	orDefault(&errs, "WriteBuffer", &o.WriteBuffer, 256<<10)
+	orDefault(&errs, "LeaseTTL", &o.LeaseTTL, 30*time.Second)
+	orDefault(&errs, "MaxSockets", &o.MaxSockets, 0)
+	orDefault(&errs, "ConnectRate", &o.ConnectRate, 0)
+	atLeast(&errs, "WriteBuffer", o.WriteBuffer, minWriteBuffer)
+	atLeast(&errs, "LeaseTTL", o.LeaseTTL, 3*time.Second)
+
+	// Negative: none.
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, 10*time.Minute)
+	o.MaxAge = cmp.Or(o.MaxAge, sumu.MaxConnectionAge)
+	o.MaxFrame = cmp.Or(o.MaxFrame, 32<<10)
+	o.FrameSize = cmp.Or(o.FrameSize, 32<<10)
+	atLeast(&errs, "FrameSize", o.FrameSize, minFrameSize)
+	o.MaxURL = cmp.Or(o.MaxURL, 4096)
+	o.MaxHeader = cmp.Or(o.MaxHeader, 10_240)
+	o.MessageRate = cmp.Or(o.MessageRate, 100)
+
+	o.TrustedProxies = slices.Clone(o.TrustedProxies)
+	for i, p := range o.TrustedProxies {
+		if !p.IsValid() || p.Addr().Is4In6() {
+			errs = append(errs, invalid("TrustedProxies[%d] is %v; it must be a prefix of IPv4 or IPv6 addresses", i, p))
+		}
 	}
-	if o.MaxFrame < 0 || o.MaxFrame > sumu.MaxPayload {
-		errs = append(errs, invalid("MaxFrame is %d; it must be 0 to %d", o.MaxFrame, sumu.MaxPayload))
-	}
-	if o.MaxSockets < 0 {
-		errs = append(errs, invalid("MaxSockets is %d; it must not be negative", o.MaxSockets))
-	}
-	if o.IdleTimeout == 0 {
-		o.IdleTimeout = d.IdleTimeout
-	}
-	if o.MaxAge == 0 {
-		o.MaxAge = d.MaxAge
-	}
+	errs = append(errs, o.completeNode())
 	if o.Logger == nil {
-		o.Logger = d.Logger
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Now == nil {
-		o.Now = d.Now
+		o.Now = time.Now
+	}
+	if o.sleep == nil {
+		o.sleep = time.After
 	}
 	return errors.Join(errs...)
+}
+
+// completeNode checks what this node tells of itself.
+func (o *Options) completeNode() error {
+	var errs []error
+	if o.Endpoint != "" {
+		u, err := url.Parse(o.Endpoint)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			errs = append(errs, invalid("Endpoint must be a URL such as https://node-1.example.com/prod"))
+		}
+	}
+	o.Node = cmp.Or(o.Node, "node")
+	if len(o.Node) > 64 || !isNodeName(o.Node) {
+		errs = append(errs, invalid("Node is %.80q; it must be 1 to 64 letters, digits, \".\", \"-\" and \"_\"", o.Node))
+	}
+	if o.Leases == nil {
+		return errors.Join(errs...)
+	}
+	if o.Endpoint == "" || len(o.Endpoint) > maxLeaseEndpoint {
+		errs = append(errs, invalid("Leases needs an Endpoint, of at most %d bytes", maxLeaseEndpoint))
+	}
+	return errors.Join(errs...)
+}
+
+// maxLeaseEndpoint leaves room for the node's name in a lease's key.
+const maxLeaseEndpoint = 1024
+
+func isNodeName(name string) bool {
+	for _, c := range []byte(name) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func orDefault[T int | time.Duration](errs *[]error, name string, v *T, d T) {
@@ -131,6 +221,13 @@ func orDefault[T int | time.Duration](errs *[]error, name string, v *T, d T) {
 		*v = d
 	case *v < 0:
 		*errs = append(*errs, invalid("%s is %v; it must not be negative", name, *v))
+	}
+}
+
+// atLeast is for what was not negative: that has been reported, or means none.
+func atLeast[T int | time.Duration](errs *[]error, name string, v, least T) {
+	if v >= 0 && v < least {
+		*errs = append(*errs, invalid("%s is %v; it must be at least %v", name, v, least))
 	}
 }
 

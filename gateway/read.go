@@ -17,6 +17,7 @@ var readBuffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 type reader struct {
 	s    *socket
 	dec  ws.Decoder
+	pace pace
 	deaf bool // the rest of the stream is discarded: it cannot be read, or it has ended
 
 	buf   *[16 << 10]byte // nil while waiting
@@ -30,7 +31,7 @@ type reader struct {
 func (s *socket) serve() {
 	defer s.g.running.done()
 	defer s.end()
-	r := &reader{s: s, dec: ws.Decoder{MaxMessage: sumu.MaxPayload, MaxFrame: s.g.opts.MaxFrame}}
+	r := &reader{s: s, dec: ws.Decoder{MaxMessage: sumu.MaxPayload, MaxFrame: max(0, s.g.opts.MaxFrame)}}
 	r.try = r.tryFD
 	defer r.dec.Release()
 	r.consume(s.early)
@@ -117,6 +118,9 @@ func (r *reader) consume(b []byte) {
 
 func (r *reader) handle(ev ws.Event) {
 	s := r.s
+	if ev.Opcode != ws.Close && !r.allowed() {
+		return
+	}
 	switch ev.Opcode {
 	case ws.Text:
 		s.readSince.Store(0) // Its handler's time is not the client's.
@@ -138,12 +142,14 @@ func (r *reader) handle(ev ws.Event) {
 
 func (r *reader) message(body []byte) {
 	s := r.s
+	conn, identity := s.who()
 	m := sumu.Message{
-		Connection: s.conn,
-		Identity:   s.identity,
-		Body:       body,
-		RequestID:  sumu.NewID(),
-		ReceivedAt: s.g.opts.Now(),
+		Connection:  conn,
+		Identity:    identity,
+		Body:        body,
+		RequestID:   sumu.NewID(),
+		ReceivedAt:  s.g.opts.Now(),
+		SetIdentity: s.setIdentity,
 	}
 	reply := s.g.app.Message(s.g.ctx, m)
 	if reply == nil {
@@ -154,7 +160,7 @@ func (r *reader) message(body []byte) {
 			"connection", s.conn.ID, "request", m.RequestID, "bytes", len(reply))
 		reply = internalError(s.conn.ID, m.RequestID)
 	}
-	s.reply(ws.Frame(ws.Text, reply))
+	s.reply(s.g.textFrames(reply))
 }
 
 // fail closes a socket whose stream cannot be read any further.

@@ -18,11 +18,13 @@ const forceWait = time.Second
 
 // Shutdown refuses new connections (503), closes the open ones with 1001, behind
 // what is pending for them and at the pace of [Options.DrainRate], and waits
-// until all their rows are removed: then no goroutine of the gateway is left.
+// until all their rows are removed: then the node's lease is given back, and no
+// goroutine of the gateway is left.
 //
 // When ctx ends first the rest is reset, handlers of messages are cancelled,
 // and Shutdown returns an error that matches the context's at most a second
-// later; rows that were not removed by then expire.
+// later, or two with a lease; rows that were not removed by then expire, and so
+// does the lease.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
 	g.stopping = true
@@ -31,7 +33,11 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.drain(ctx)
 	err := g.running.wait(ctx)
 	g.kill()
-	if err == nil {
+	clean := err == nil
+	if g.lease != nil {
+		defer func() { g.lease.end(clean) }()
+	}
+	if clean {
 		return nil
 	}
 	for _, s := range slices.Concat(g.hub.all(), g.wheel.closing()) {
@@ -39,7 +45,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), forceWait)
 	defer cancel()
-	if g.running.wait(last) != nil {
+	if clean = g.running.wait(last) == nil; !clean {
 		err = fmt.Errorf("%d sockets or rows are left: %w", g.used.Load(), err)
 	}
 	return &sumu.Error{Op: "gateway: shutdown", Err: err}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unique"
 
 	"github.com/sumu-live/sumu"
@@ -20,8 +21,7 @@ type socket struct {
 	g        *Gateway
 	nc       net.Conn
 	raw      syscall.RawConn // of nc; nil: not a plain socket, such as TLS
-	conn     sumu.Connection
-	identity sumu.Identity
+	conn     sumu.Connection // of which mu guards AuthExpiresAt; the rest stays
 	sourceIP string
 	agent    unique.Handle[string]
 	early    []byte // what came right behind the handshake
@@ -35,7 +35,9 @@ type socket struct {
 
 	timer timer
 
-	mu      sync.Mutex
+	mu       sync.Mutex
+	identity sumu.Identity
+
 	pending *queue // frames to write; nil: none
 	queued  int    // cost of pending and of what is being written
 	writing bool   // a writer has this socket, or will have
@@ -105,10 +107,34 @@ func (s *socket) push(frame []byte) (start bool) {
 	return start
 }
 
-// close begins the closing handshake from our side, behind what is pending.
-// It reports whether the socket was open.
-func (s *socket) close(code int, text string) bool {
-	return s.beginClose(sumu.DisconnectReason{Code: code, Text: text}, false)
+// who returns the connection and its identity as they are now.
+func (s *socket) who() (sumu.Connection, sumu.Identity) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn, s.identity
+}
+
+// setIdentity is [sumu.Message.SetIdentity].
+func (s *socket) setIdentity(id sumu.Identity) {
+	s.mu.Lock()
+	s.identity = id
+	s.conn.AuthExpiresAt = id.ExpiresAt.Truncate(time.Second)
+	s.mu.Unlock()
+	// Looked at with the next turn: it may expire earlier than before. A later
+	// time needs nothing, but that it is looked at once more.
+	s.g.wheel.hasten(s, 0)
+}
+
+// close begins the closing handshake from our side, behind what is pending and
+// the last frames, which have room in any case. It reports whether the socket
+// was open.
+func (s *socket) close(code int, text string, last ...[]byte) bool {
+	return s.beginClose(sumu.DisconnectReason{Code: code, Text: text}, false, last...)
+}
+
+// closingFrame is [sumu.ClosingFrame], ready to be sent.
+func closingFrame(code, message string) []byte {
+	return ws.Frame(ws.Text, sumu.ClosingFrame(code, message))
 }
 
 // answerClose takes note of the client's close frame, and answers it.
@@ -125,7 +151,7 @@ func (s *socket) answerClose(code int, text string) {
 	}
 }
 
-func (s *socket) beginClose(reason sumu.DisconnectReason, heard bool) bool {
+func (s *socket) beginClose(reason sumu.DisconnectReason, heard bool, last ...[]byte) bool {
 	s.mu.Lock()
 	if s.closing {
 		s.mu.Unlock()
@@ -137,7 +163,10 @@ func (s *socket) beginClose(reason sumu.DisconnectReason, heard bool) bool {
 	if heard {
 		text = "" // The code is echoed, not the client's words.
 	}
-	start := s.push(ws.CloseFrame(reason.Code, text))
+	start := false
+	for _, frame := range append(last, ws.CloseFrame(reason.Code, text)) {
+		start = s.push(frame) || start
+	}
 	s.closeBy.Store(s.g.now() + s.g.opts.CloseGrace.Milliseconds())
 	s.mu.Unlock()
 
@@ -190,11 +219,11 @@ func (s *socket) end() {
 	if !s.closing {
 		s.endPosts(abnormal("connection lost"))
 	}
-	reason := s.reason
+	reason, conn := s.reason, s.conn
 	s.mu.Unlock()
 	s.g.hub.remove(s)
 	s.g.wheel.remove(s)
-	s.g.removeRow(s.conn, reason)
+	s.g.removeRow(conn, reason)
 	s.g.used.Add(-1)
 }
 

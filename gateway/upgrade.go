@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -20,9 +19,10 @@ import (
 
 // ServeHTTP opens a WebSocket. The upgrade stays pending until the App has
 // accepted the connection and written its row. A request that is not accepted
-// is answered with 400, 405 or 426 when it is no WebSocket handshake, 401 for
-// ErrUnauthorized, 403 for ErrForbidden, 429 for ErrLimit, ErrThrottled or too
-// many sockets, 503 during a shutdown, and 500 for everything else.
+// is answered with 400, 405 or 426 when it is no WebSocket handshake, 414 or
+// 431 when it is too long, 401 for ErrUnauthorized, 403 for ErrForbidden, 429
+// for ErrLimit, ErrThrottled, too many sockets or too many requests, 503 during
+// a shutdown or without the node's lease, and 500 for everything else.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := newConnectionID()
 	if err := g.enter(); err != nil {
@@ -49,12 +49,6 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	go s.serve()
 }
 
-// Why the gateway itself refuses a connection.
-var (
-	errStopping = &sumu.Error{Op: "gateway is shutting down", Kind: sumu.ErrUnavailable}
-	errFull     = &sumu.Error{Op: "gateway holds MaxSockets", Kind: sumu.ErrLimit}
-)
-
 // enter reserves a socket; the caller returns it with used and running.
 func (g *Gateway) enter() error {
 	g.mu.RLock()
@@ -73,14 +67,24 @@ func (g *Gateway) enter() error {
 // upgrade returns the open socket, an error to answer with, or neither when
 // there is nobody left to answer. A row that was written is removed then.
 func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, id string) (s *socket, err error) {
+	source := g.sourceOf(r)
+	if err := g.takes(source); err != nil {
+		return nil, err
+	}
+	if err := g.checkSize(r); err != nil {
+		return nil, err
+	}
 	accept, err := ws.Accept(r)
 	if err != nil {
 		return nil, err
 	}
-	session, err := g.connect(r, id)
+	g.hub.open(id)
+	defer g.hub.forget(id)
+	session, epoch, err := g.connect(r, id, source)
 	if err != nil {
 		return nil, err
 	}
+	g.evict(session.Evicted)
 	defer func() {
 		if s == nil {
 			g.removeRow(session.Connection, abnormal("the upgrade was not completed"))
@@ -89,9 +93,12 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, id string) (s 
 	if r.Context().Err() != nil {
 		return nil, nil
 	}
-	s, err = g.admit(w, r, session)
+	s, err = g.admit(w, r, session, source)
 	if s == nil {
 		return nil, err
+	}
+	if g.lease != nil && g.lease.epoch.Load() != epoch {
+		g.renewers.add(s) // Its row may have been taken for one of a dead node.
 	}
 	// The socket is found from here on, but what is posted to it waits for
 	// this response: s.writing is set.
@@ -105,23 +112,34 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, id string) (s 
 	return s, nil
 }
 
-func (g *Gateway) connect(r *http.Request, id string) (sumu.Session, error) {
+// connect asks the App. The epoch is that of the lease under which it did.
+func (g *Gateway) connect(r *http.Request, id, source string) (session sumu.Session, epoch int64, err error) {
+	query, err := queryOf(r)
+	if err != nil {
+		return session, 0, err
+	}
 	// Not cancelled when the client leaves: a write that is cut off may have
 	// left a row that nobody knows of. Let it end, and remove the row.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), g.opts.ConnectTimeout)
 	defer cancel()
 	defer context.AfterFunc(g.ctx, cancel)()
-	return g.app.Connect(ctx, &sumu.ConnectRequest{
+	if g.lease != nil {
+		if epoch, err = g.lease.hold(ctx); err != nil {
+			return session, 0, err
+		}
+	}
+	session, err = g.app.Connect(ctx, &sumu.ConnectRequest{
 		ConnectionID: id,
-		Endpoint:     g.opts.Endpoint,
+		Endpoint:     g.endpoint,
 		Header:       r.Header,
-		Query:        r.URL.Query(),
-		SourceIP:     hostOf(r.RemoteAddr),
+		Query:        query,
+		SourceIP:     source,
 	})
+	return session, epoch, err
 }
 
 // admit takes the connection over from net/http and registers the socket.
-func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Session) (*socket, error) {
+func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Session, source string) (*socket, error) {
 	g.mu.RLock() // Shutdown sees the socket, or we see Shutdown.
 	defer g.mu.RUnlock()
 	if g.stopping {
@@ -137,7 +155,7 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Ses
 		raw:      rawConn(nc),
 		conn:     session.Connection,
 		identity: session.Identity,
-		sourceIP: strings.Clone(hostOf(r.RemoteAddr)),
+		sourceIP: strings.Clone(source),
 		agent:    unique.Make(clip(r.UserAgent())),
 		early:    buffered(rw.Reader),
 		writing:  true,
@@ -147,8 +165,11 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Ses
 	if g.renews() {
 		s.renewAt.Store(s.nextRenewal(now))
 	}
-	g.hub.add(s)
+	end := g.hub.add(s)
 	g.wheel.add(s)
+	if end != nil {
+		s.close(end.code, end.text, end.last...)
+	}
 	return s, nil
 }
 
@@ -163,42 +184,6 @@ func buffered(r *bufio.Reader) []byte {
 	return bytes.Clone(b)
 }
 
-// refuse answers a request that opens no socket, as API Gateway does: clients
-// are not told why.
-func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, id string, err error) {
-	var bad *ws.HandshakeError
-	status, text := http.StatusInternalServerError, "Internal server error"
-	asked := true // The App was asked, and has told its observer.
-	switch {
-	case errors.As(err, &bad):
-		bad.SetHeaders(w.Header())
-		status, text, asked = bad.Status, bad.Reason, false
-	case err == errStopping: // These two are never wrapped.
-		status, text, asked = http.StatusServiceUnavailable, "Service Unavailable", false
-	case err == errFull:
-		status, text, asked = http.StatusTooManyRequests, "Too Many Requests", false
-	case errors.Is(err, sumu.ErrUnauthorized):
-		status, text = http.StatusUnauthorized, "Unauthorized"
-	case errors.Is(err, sumu.ErrForbidden):
-		status, text = http.StatusForbidden, "Forbidden"
-	case errors.Is(err, sumu.ErrLimit), errors.Is(err, sumu.ErrThrottled):
-		status, text = http.StatusTooManyRequests, "Too Many Requests"
-	default:
-		g.opts.Logger.Error("a connection failed", "connection", id, "err", err)
-	}
-	if f := g.opts.Observer.Refused; f != nil && !asked {
-		f(r.Context(), id, hostOf(r.RemoteAddr), err)
-	}
-	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "1")
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(struct {
-		Message string `json:"message"`
-	}{text})
-}
-
 // internalError is the frame that API Gateway sends when an integration's
 // answer cannot be used.
 func internalError(connectionID, requestID string) []byte {
@@ -210,12 +195,21 @@ func internalError(connectionID, requestID string) []byte {
 	return b
 }
 
+const connectionIDBytes = 11
+
 // newConnectionID returns an id of API Gateway's shape, such as
 // "L0SM9cOFvHcCIhw=". Nobody can guess it.
 func newConnectionID() string {
-	var b [11]byte
+	var b [connectionIDBytes]byte
 	_, _ = rand.Read(b[:]) // It never fails.
 	return base64.URLEncoding.EncodeToString(b[:])
+}
+
+// possible reports whether an id is of that shape. API Gateway calls one that
+// is not malformed (400), and one that is but that it does not know gone (410).
+func (g *Gateway) possible(id string) bool {
+	b, err := base64.URLEncoding.Strict().DecodeString(id)
+	return err == nil && len(b) == connectionIDBytes
 }
 
 // hostOf is the address without the port.

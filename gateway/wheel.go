@@ -28,9 +28,9 @@ type wheel struct {
 // timer is a socket's place in the wheel, guarded by the wheel's mu.
 type timer struct {
 	next, prev *socket
-	slot       int32
-	in         bool // in a slot
-	known      bool // added and not removed
+	second     uint32 // when it comes up; its slot follows from it
+	in         bool   // in a slot
+	known      bool   // added and not removed
 }
 
 func (w *wheel) init(g *Gateway) {
@@ -56,14 +56,27 @@ func (w *wheel) add(s *socket) {
 	w.link(s, now)
 }
 
-// move makes a socket come up at due (ms), or not at all if it was removed.
-func (w *wheel) move(s *socket, due int64) {
+// hasten makes a socket come up at due (ms), unless it does so earlier anyway;
+// then it is put back. Never later: who knows of one deadline does not know of
+// the others. A socket that was removed stays so.
+func (w *wheel) hasten(s *socket, due int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.timer.known {
-		w.unlink(s)
-		w.link(s, due)
+	if !s.timer.known || s.timer.in && int64(s.timer.second) <= w.second(due) {
+		return
 	}
+	w.unlink(s)
+	w.link(s, due)
+}
+
+// second is the one in which due (ms) comes up: after the last that was turned
+// to, and within the wheel.
+func (w *wheel) second(due int64) int64 {
+	return min(max((due+999)/1000, w.at+1), w.at+int64(len(w.slots))-1)
+}
+
+func (w *wheel) slot(second uint32) **socket {
+	return &w.slots[second%uint32(len(w.slots))]
 }
 
 // watch makes a socket come up every second, for as long as it has a short
@@ -94,14 +107,13 @@ func (w *wheel) remove(s *socket) {
 }
 
 func (w *wheel) link(s *socket, due int64) {
-	second := min(max((due+999)/1000, w.at+1), w.at+int64(len(w.slots))-1)
-	slot := second % int64(len(w.slots))
-	s.timer.slot, s.timer.in = int32(slot), true
-	s.timer.prev, s.timer.next = nil, w.slots[slot]
+	s.timer.second, s.timer.in = uint32(w.second(due)), true
+	head := w.slot(s.timer.second)
+	s.timer.prev, s.timer.next = nil, *head
 	if s.timer.next != nil {
 		s.timer.next.timer.prev = s
 	}
-	w.slots[slot] = s
+	*head = s
 }
 
 func (w *wheel) unlink(s *socket) {
@@ -111,7 +123,7 @@ func (w *wheel) unlink(s *socket) {
 	if s.timer.prev != nil {
 		s.timer.prev.timer.next = s.timer.next
 	} else {
-		w.slots[s.timer.slot] = s.timer.next
+		*w.slot(s.timer.second) = s.timer.next
 	}
 	if s.timer.next != nil {
 		s.timer.next.timer.prev = s.timer.prev
@@ -141,13 +153,14 @@ func (w *wheel) turn() {
 	// However far the clock has moved, no slot is looked at twice.
 	from := max(w.at+1, now/1000-int64(len(w.slots))+1)
 	for second := from; second <= now/1000; second++ {
-		for s := w.slots[second%int64(len(w.slots))]; s != nil; {
+		head := w.slot(uint32(second))
+		for s := *head; s != nil; {
 			next := s.timer.next
 			s.timer.next, s.timer.prev, s.timer.in = nil, nil, false
 			due = append(due, s)
 			s = next
 		}
-		w.slots[second%int64(len(w.slots))] = nil
+		*head = nil
 		w.at = second
 	}
 	watched := slices.Collect(maps.Keys(w.watched))
@@ -155,10 +168,10 @@ func (w *wheel) turn() {
 
 	for _, s := range due {
 		next, renew := s.due(now)
-		if next > 0 {
-			w.move(s, next)
+		if next > 0 { // Unless it was hastened meanwhile.
+			w.hasten(s, next)
 		}
-		if renew { // Behind the move: a renewal that fails moves it again.
+		if renew {
 			w.g.renewers.add(s)
 		}
 	}

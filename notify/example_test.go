@@ -8,21 +8,15 @@ import (
 	"github.com/sumu-live/sumu/connstore/memstore"
 	"github.com/sumu-live/sumu/notify"
 	"github.com/sumu-live/sumu/pusher"
+	"github.com/sumu-live/sumu/sumutest"
 )
-
-// printer is a sender that prints what it is asked to post.
-type printer struct{}
-
-func (printer) Post(_ context.Context, c sumu.Connection, p *sumu.Payload) error {
-	fmt.Printf("%s: %s\n", c.ID, p.Bytes())
-	return nil
-}
 
 func ExampleSend() {
 	ctx := context.Background()
 	store := new(memstore.Store)
 	_ = store.Put(ctx, sumu.Connection{UserID: "ann", ID: "laptop"})
-	push, err := pusher.New(store, printer{}, func(o *pusher.Options) { o.Tries = 1 })
+	sender := new(sumutest.Recorder) // It records; yours is a gateway.
+	push, err := pusher.New(store, sender, func(o *pusher.Options) { o.Tries = 1 })
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -42,9 +36,10 @@ func ExampleSend() {
 		fmt.Println(err)
 	}
 	fmt.Println("closed:", client.Close(ctx)) // What was accepted is delivered first.
+	fmt.Println(sender.Taken("laptop"))
 	// Output:
-	// laptop: {"id":7,"type":"order"}
 	// closed: <nil>
+	// [{"id":7,"type":"order"}]
 }
 
 func ExampleToUsers() {

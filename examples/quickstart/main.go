@@ -76,7 +76,10 @@ func newServer(log *slog.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	gw, err := gateway.New(app, func(o *gateway.Options) { o.Logger = log })
+	gw, err := gateway.New(app, func(o *gateway.Options) {
+		o.Logger = log
+		o.MaxFrame = -1 // Browsers send frames of over 32 KB; API Gateway refuses them.
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +117,9 @@ func (s *server) routes(loopback bool) http.Handler {
 	mux.Handle("GET /{$}", pageHandler())
 	mux.Handle("GET /{file}", pageHandler())
 	mux.Handle("GET /ws", s.gateway)
-	mux.Handle("/@connections/", s.gateway.Management(demoCredentials))
+	management := s.gateway.Management(demoCredentials)
+	mux.Handle("POST /@connections", management)
+	mux.Handle("/@connections/", management)
 	mux.Handle("POST /notify", notifyHandler(s.client))
 	mux.Handle("POST /token", tokenHandler(s.issuer.Sign))
 	mux.Handle("GET "+issuer.Path, s.issuer)

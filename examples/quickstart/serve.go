@@ -42,7 +42,7 @@ func run(ctx context.Context, addr string, out io.Writer, log *slog.Logger) erro
 	go func() { presenceEnded <- s.watcher.Run(presenceCtx, s.store) }()
 
 	bound := listener.Addr().(*net.TCPAddr)
-	web := &http.Server{Handler: s.routes(bound.IP.IsLoopback()), ReadHeaderTimeout: 5 * time.Second}
+	web := gateway.Server(s.routes(bound.IP.IsLoopback()))
 	webEnded := make(chan error, 1)
 	go func() { webEnded <- web.Serve(listener) }()
 

@@ -3,9 +3,11 @@ package ws_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/sumu-live/sumu/internal/ws"
 )
@@ -46,6 +48,56 @@ func TestFramesOfTheRFC(t *testing.T) {
 	}
 	if got, want := ws.Frame(ws.Text, make([]byte, 65536))[:10], []byte{0x81, 0x7F, 0, 0, 0, 0, 0, 1, 0, 0}; !bytes.Equal(got, want) {
 		t.Errorf("header is %x, want %x", got, want)
+	}
+}
+
+// A long text goes out in frames that a decoder joins again, none too long,
+// each a text of its own.
+func TestTextFrames(t *testing.T) {
+	for name, unit := range map[string]string{"ASCII": "abcdefg", "two bytes": "aé", "three": "a€", "four": "𝄞", "mixed": "a𝄞€é"} {
+		for _, size := range []int{0, 4, 5, 7, 16, 125, 126, 1000} {
+			for _, n := range []int{0, 1, 3, 4, 5, 15, 16, 17, 999, 1000, 1001, 5000} {
+				text := strings.Repeat(unit, n/len(unit)+1)
+				wire := ws.TextFrames([]byte(text), size)
+				var got strings.Builder
+				for first, fin := true, false; !fin; first = false {
+					h, head, err := ws.ParseHeader(wire)
+					if err != nil || head == 0 {
+						t.Fatalf("%s, %d: header: %d, %v", name, size, head, err)
+					}
+					part := string(wire[head:][:h.Length])
+					wire, fin = wire[head+len(part):], h.Fin
+					want := ws.Continuation
+					if first {
+						want = ws.Text
+					}
+					if h.Opcode != want || h.Masked || h.RSV != 0 || !utf8.ValidString(part) {
+						t.Fatalf("%s, %d: frame %+v of %q", name, size, h, part)
+					}
+					if size > 0 && (len(part) > size || !fin && len(part) < size-3) {
+						t.Fatalf("%s: a frame of %d bytes, want at most %d and no fewer than needed", name, len(part), size)
+					}
+					got.WriteString(part)
+				}
+				if got.String() != text || len(wire) > 0 {
+					t.Fatalf("%s, %d: %d bytes became %d, with %d behind them", name, size, len(text), got.Len(), len(wire))
+				}
+			}
+		}
+	}
+}
+
+// What a long message costs in frames, beside in one.
+func BenchmarkTextFrames(b *testing.B) {
+	text := []byte(strings.Repeat("x", 128<<10))
+	for _, size := range []int{0, 32 << 10} {
+		b.Run(fmt.Sprint("size=", size), func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				ws.TextFrames(text, size)
+			}
+		})
 	}
 }
 

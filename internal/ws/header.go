@@ -86,11 +86,3 @@ func AppendHeader(dst []byte, h Header) []byte {
 	}
 	return dst
 }
-
-// Frame returns a server's frame: final and not masked. It may be written to
-// any number of sockets.
-func Frame(op Opcode, payload []byte) []byte {
-	b := make([]byte, 0, 10+len(payload))
-	b = AppendHeader(b, Header{Fin: true, Opcode: op, Length: uint64(len(payload))})
-	return append(b, payload...)
-}

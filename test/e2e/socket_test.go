@@ -138,8 +138,24 @@ func (s *socket) send(text string) {
 	}
 }
 
-// read returns the next frame of the server.
+// read returns the server's next message, its fragments joined, or its next
+// control frame.
 func (s *socket) read() (opcode byte, payload []byte) {
+	s.t.Helper()
+	fin, opcode, payload := s.readFrame()
+	for !fin {
+		var next byte
+		var rest []byte
+		fin, next, rest = s.readFrame()
+		if next != opContinuation {
+			s.t.Fatalf("frame with opcode %#x between fragments", next)
+		}
+		payload = append(payload, rest...)
+	}
+	return opcode, payload
+}
+
+func (s *socket) readFrame() (fin bool, opcode byte, payload []byte) {
 	s.t.Helper()
 	s.deadline()
 	var head [2]byte
@@ -158,8 +174,6 @@ func (s *socket) read() (opcode byte, payload []byte) {
 	switch {
 	case head[0]&0x70 != 0:
 		s.t.Fatalf("a frame has reserved bits: %#x", head[0])
-	case head[0]&0x80 == 0:
-		s.t.Fatal("the server fragments its messages; this client does not read those")
 	case head[1]&0x80 != 0:
 		s.t.Fatal("the server masks its frames")
 	case n > 1<<20:
@@ -167,7 +181,7 @@ func (s *socket) read() (opcode byte, payload []byte) {
 	}
 	payload = make([]byte, n)
 	s.full(payload)
-	return head[0] & 0x0f, payload
+	return head[0]&0x80 != 0, head[0] & 0x0f, payload
 }
 
 func (s *socket) full(b []byte) {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -193,18 +194,34 @@ func (c *Conn) Next() (Frame, error) {
 	}
 }
 
-// Expect reads a frame and fails the test unless it is a right frame of a
-// server, of this opcode. It returns the payload.
+// Expect reads a message or a control frame and fails the test unless it is a
+// right one of a server, of this opcode. It returns the payload.
 func (c *Conn) Expect(op ws.Opcode) string {
 	c.tb.Helper()
-	f, err := c.Next()
-	if err != nil {
-		c.tb.Fatalf("read: %v", err)
+	return strings.Join(c.ExpectFrames(op), "")
+}
+
+// ExpectFrames is Expect, and returns the payload of each frame.
+func (c *Conn) ExpectFrames(op ws.Opcode) []string {
+	c.tb.Helper()
+	var payloads []string
+	for {
+		f, err := c.Next()
+		if err != nil {
+			c.tb.Fatalf("read: %v", err)
+		}
+		want := op
+		if len(payloads) > 0 {
+			want = ws.Continuation
+		}
+		if f.Opcode != want || f.RSV != 0 || f.Masked || !f.Fin && op.Control() {
+			c.tb.Fatalf("frame is %+v with payload %.200q; want an unmasked frame of opcode %d", f.Header, f.Payload, want)
+		}
+		payloads = append(payloads, string(f.Payload))
+		if f.Fin {
+			return payloads
+		}
 	}
-	if f.Opcode != op || !f.Fin || f.RSV != 0 || f.Masked {
-		c.tb.Fatalf("frame is %+v with payload %q; want a whole, unmasked frame of opcode %d", f.Header, f.Payload, op)
-	}
-	return string(f.Payload)
 }
 
 // ExpectText fails the test unless the next frame is this text message.

@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 
 NODE_DONE = test/tooling/node_modules/.package-lock.json
+LOGS      = .cache/logs
 RACE      = go test -race -shuffle=on
 
 # What a test that needs a component asks for: with it, one that cannot start
@@ -22,7 +23,9 @@ help: ## Print this list
 
 .PHONY: test
 test: check-machine components lint ## Everything: lint, all tests with real components, a smoke run of the benchmarks
-	$(E2E) $(RACE) -timeout 15m ./...
+	@rm -rf $(LOGS) && mkdir -p $(LOGS)
+	SUMU_TEST_LOGS=$(CURDIR)/$(LOGS) $(E2E) $(RACE) -timeout 15m ./...
+	@tools/secrets.sh $(LOGS)
 	go test -count=1 -run Model ./presence # Many more walks than the race detector has time for.
 	cd bench && go test ./...
 

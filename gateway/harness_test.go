@@ -15,6 +15,7 @@ import (
 	"github.com/sumu-live/sumu/connstore/memstore"
 	"github.com/sumu-live/sumu/gateway"
 	"github.com/sumu-live/sumu/internal/leak"
+	"github.com/sumu-live/sumu/internal/testlog"
 	"github.com/sumu-live/sumu/internal/ws/wstest"
 )
 
@@ -119,6 +120,7 @@ func startApp(t *testing.T, e *env, auth sumu.Authorizer, c config) *env {
 	var err error
 	e.app, err = sumu.NewApp(auth, e.store, append([]func(*sumu.AppOptions){func(o *sumu.AppOptions) {
 		o.Now = e.clock.Now
+		o.Observer = testlog.Observer()
 		o.Observer.Connected = func(_ context.Context, c sumu.Connection) { e.connected <- c }
 		o.Observer.Disconnected = func(ctx context.Context, c sumu.Connection, r sumu.DisconnectReason, err error) {
 			if ctx.Err() != nil {
@@ -132,6 +134,8 @@ func startApp(t *testing.T, e *env, auth sumu.Authorizer, c config) *env {
 	}
 	e.gw, err = gateway.New(e.app, append([]func(*gateway.Options){gateway.Manual, func(o *gateway.Options) {
 		o.Now = e.clock.Now
+		o.Logger = testlog.Logger()
+		o.Observer = testlog.Observer()
 	}}, c.gw...)...)
 	if err != nil {
 		t.Fatal(err)

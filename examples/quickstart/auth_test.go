@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/sumu-live/sumu/internal/issuer"
 	"github.com/sumu-live/sumu/internal/leak"
+	"github.com/sumu-live/sumu/internal/testlog"
 	"github.com/sumu-live/sumu/internal/ws/wstest"
 )
 
@@ -19,7 +19,7 @@ import (
 // wrong in one respect each, to the whole of the quickstart.
 func TestTokens(t *testing.T) {
 	leak.Check(t)
-	s, err := newServer(slog.New(slog.DiscardHandler))
+	s, err := newServer(testlog.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"reflect"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/internal/leak"
+	"github.com/sumu-live/sumu/internal/testlog"
 	"github.com/sumu-live/sumu/internal/ws"
 	"github.com/sumu-live/sumu/internal/ws/wstest"
 )
@@ -34,7 +34,7 @@ func start(t *testing.T) *program {
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, "127.0.0.1:0", in, slog.New(slog.DiscardHandler))
+		ended <- run(ctx, "127.0.0.1:0", in, testlog.Logger())
 		in.Close()
 	}()
 	p := &program{stop: func() error {
@@ -216,11 +216,11 @@ func TestQuickstart(t *testing.T) {
 func TestPortTaken(t *testing.T) {
 	p := start(t)
 	addr := strings.TrimPrefix(p.url, "http://")
-	err := run(t.Context(), addr, io.Discard, slog.New(slog.DiscardHandler))
+	err := run(t.Context(), addr, io.Discard, testlog.Logger())
 	if err == nil || !strings.Contains(err.Error(), addr+" is in use") || !strings.Contains(err.Error(), "-addr") {
 		t.Errorf("run on a port that is taken: %v; want it to say so, and what to do", err)
 	}
-	if err := run(t.Context(), "nonsense", io.Discard, slog.New(slog.DiscardHandler)); err == nil {
+	if err := run(t.Context(), "nonsense", io.Discard, testlog.Logger()); err == nil {
 		t.Error("run on an address that is none returns nil")
 	}
 }

@@ -26,13 +26,13 @@ test: check-machine components lint ## Everything: lint, all tests with real com
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
 	SUMU_TEST_LOGS=$(CURDIR)/$(LOGS) $(E2E) $(RACE) -timeout 15m ./...
 	@tools/secrets.sh $(LOGS)
-	go test -count=1 -run Model ./presence # Many more walks than the race detector has time for.
+	go test -count=1 -run Model ./presence ./pusher # Many more walks than the race detector has time for.
 	cd bench && go test ./...
 
 .PHONY: test-slow
 test-slow: check-machine components ## The tests that take minutes as well (SUMU_SLOW=1)
 	$(E2E) SUMU_SLOW=1 $(RACE) -timeout 60m ./...
-	SUMU_SLOW=1 go test -count=1 -timeout 60m -run '^TestModel$$' ./presence # A million walks.
+	SUMU_SLOW=1 go test -count=1 -timeout 60m -run '^TestModel$$' ./presence ./pusher # A million walks each.
 
 .PHONY: lint
 lint: ## gofumpt, go vet, staticcheck, go mod tidy: every module

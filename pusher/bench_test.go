@@ -50,3 +50,32 @@ func BenchmarkPush(b *testing.B) {
 		})
 	}
 }
+
+// What the records of a worker cost beside the push of the same message.
+func BenchmarkWorker(b *testing.B) {
+	store := new(memstore.Store)
+	fill(b, store, 1, 1)
+	p := newPusher(b, store, discard{}, func(o *pusher.Options) { o.Tries = 1 })
+	for _, records := range []bool{false, true} {
+		b.Run(fmt.Sprintf("records %t", records), func(b *testing.B) {
+			w, err := pusher.NewWorker(p, new(line), func(o *pusher.WorkerOptions) {
+				if records {
+					o.Records = store
+				}
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				i++
+				body := fmt.Sprintf(`{"id":"n%d","users":["u0"],"data":{"type":"order","id":7}}`, i)
+				out := w.Handle(b.Context(), pusher.Delivery{Body: []byte(body)})
+				if out[0].Err != nil || out[0].Result.Delivered != 1 {
+					b.Fatal(out)
+				}
+			}
+		})
+	}
+}

@@ -24,7 +24,7 @@ func (p *Pusher) rows(ctx context.Context, plans []*plan) iter.Seq[row] {
 	for _, pl := range plans {
 		for range pl.units() {
 			total++
-			if total > 1 {
+			if total > 1 && p.opts.Lookahead > 1 {
 				return p.aheadRows(ctx, plans)
 			}
 		}
@@ -52,12 +52,19 @@ func units(plans []*plan) iter.Seq[unit] {
 
 // unitRows reports whether the consumer wants more.
 func (p *Pusher) unitRows(ctx context.Context, u unit, yield func(row) bool) bool {
-	for c, err := range p.lookup(ctx, u) {
-		if !yield(row{unit: u, conn: c, err: err}) {
-			return false
+	wanted := true
+	err := safely(func() error {
+		for c, err := range p.lookup(ctx, u) {
+			if wanted = yield(row{unit: u, conn: c, err: err}); !wanted {
+				break
+			}
 		}
+		return nil
+	})
+	if err != nil && wanted { // The store has panicked.
+		wanted = yield(row{unit: u, err: err})
 	}
-	return yield(row{unit: u, end: true})
+	return wanted && yield(row{unit: u, end: true})
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"slices"
 
 	"github.com/sumu-live/sumu"
 )
@@ -29,6 +30,7 @@ type plan struct {
 	again       []sumu.ConnectionRef // targets that were tried and may yet succeed
 	left        []sumu.ConnectionRef // targets that were found and not tried
 	failedUnits []failedUnit         // units that the store failed to look up
+	lostUnits   []failedUnit         // and those that it will never find
 }
 
 // unit is one look-up in the store: all connections, those of a user, or one.
@@ -95,7 +97,7 @@ func (p *Pusher) prepare(pl *plan) error {
 	case p.opts.RefuseEmptyUsers && n.EmptyUsers():
 		return invalid("users is empty; name at least one, or leave it out to reach everyone")
 	case pl.expired(p):
-		return &sumu.Error{Op: "notification", Kind: sumu.ErrExpired}
+		return errExpired
 	}
 	data := []byte(n.Data)
 	if p.opts.Envelope {
@@ -185,17 +187,17 @@ func shareTargets(plans []*plan) {
 	if len(plans) == 1 {
 		return
 	}
-	keys := make(map[string]struct{}, len(plans))
+	keys := make(map[string]*plan, len(plans))
 	first := make(map[string]*plan, len(plans))
 	for _, pl := range plans {
 		if pl.n.ID == "" || pl.found {
 			continue
 		}
-		if has(keys, pl.n.Key()) {
+		if same := keys[pl.n.Key()]; same != nil && sameTargets(same.n, pl.n) {
 			pl.found = true
 			continue
 		}
-		keys[pl.n.Key()] = struct{}{}
+		keys[pl.n.Key()] = pl
 		if f := first[pl.n.ID]; f == nil {
 			first[pl.n.ID] = pl
 		} else {
@@ -205,6 +207,12 @@ func shareTargets(plans []*plan) {
 			pl.seen = f.seen
 		}
 	}
+}
+
+// sameTargets keeps a key that was used twice from losing anything.
+func sameTargets(a, b *sumu.Notification) bool {
+	return a.Everyone == b.Everyone && a.Segment == b.Segment && a.After == b.After &&
+		slices.Equal(a.Users, b.Users) && slices.Equal(a.Connections, b.Connections)
 }
 
 func set(items []string) map[string]struct{} {

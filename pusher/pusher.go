@@ -19,7 +19,38 @@
 // Notifications of one batch reach a connection in their order, also when a
 // post has to be tried again. Those with the same ID reach it once.
 //
+// # Queues
+//
+// A [Worker] does all of this for the messages of a queue, a topic or a stream:
+//
+//	worker, err := pusher.NewWorker(push, queue, func(o *pusher.WorkerOptions) {
+//		o.Records = store // a sumu.StateStore
+//	})
+//	outcomes := worker.Handle(ctx, deliveries...)
+//
+// It stops before the deadline, sends what remains to the queue as messages of
+// their own, and tells the transport which deliveries to acknowledge. A record
+// per message (a lease while it is posted, then what was settled) makes
+// redeliveries harmless: every live target is posted to once, but
+//
+//   - once more for each post whose answer was lost, and
+//   - once more for each post of a call that was killed, or whose records the
+//     store refused, between its posts and the one write that settles them.
+//
+// Each message is counted at that write: [sumu.Observer]'s Pushed is told then,
+// by the one worker that made it, and never if that worker dies right after.
+// The record keeps the counts. Nothing is acknowledged before it is delivered,
+// in the queue again, or in the dead letters. Without records every redelivery
+// may post and count everything again.
+//
+// A model test drives Workers through random schedules, faults and crashes, and
+// takes out one rule of this protocol at a time to see that each is needed.
+//
 // # Cost
+//
+// A message without a remainder costs a Worker two conditional writes of a
+// record (two WCU of DynamoDB) beside the look-ups and posts; one with a
+// remainder three; a redelivery one write that fails and one read.
 //
 // Memory is flat in the number of targets: connections are streamed from the
 // store, at most [Options.Concurrency] posts are in flight, and when too many
@@ -33,6 +64,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/sumu-live/sumu"
@@ -44,7 +76,8 @@ type Options struct {
 	// 1 to 10,000.
 	Concurrency int
 	// Lookahead is how many users and connections are looked up in the store
-	// ahead of the posts. Default 16; 1 to 1,000.
+	// ahead of the posts, each in a goroutine. Default 16; 1 to 1,000. With 1
+	// they are looked up one after another, when their turn comes.
 	Lookahead int
 
 	// Tries is how often one push tries a post before it leaves it to the
@@ -86,6 +119,7 @@ type Pusher struct {
 	store  sumu.Store
 	sender sumu.Sender
 	opts   Options
+	random func(time.Duration) time.Duration // from 0 up to it, without it
 }
 
 var _ sumu.Pusher = (*Pusher)(nil)
@@ -126,7 +160,7 @@ func New(store sumu.Store, sender sumu.Sender, optFns ...func(*Options)) (*Pushe
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Pusher{store: store, sender: sender, opts: o}, nil
+	return &Pusher{store: store, sender: sender, opts: o, random: rand.N[time.Duration]}, nil
 }
 
 func inRange[T int | time.Duration](name string, v, low, high T) error {
@@ -151,6 +185,9 @@ func invalid(format string, args ...any) error {
 //   - ErrUnsupported for channels and events, which need a store that keeps them,
 //   - ErrForbidden when the sender is refused: the batch stops,
 //   - the store's error, or that of ctx, when it cut the push short.
+//
+// A panic in the store or the sender is an error like any other, of kind
+// ErrUnavailable with a [*PanicError] inside; one in an observer is ignored.
 func (p *Pusher) Push(ctx context.Context, batch ...sumu.Notification) ([]sumu.Result, error) {
 	if len(batch) == 0 {
 		return nil, nil
@@ -159,20 +196,25 @@ func (p *Pusher) Push(ctx context.Context, batch ...sumu.Notification) ([]sumu.R
 	for i := range batch {
 		plans[i] = p.newPlan(&batch[i])
 	}
-	shareTargets(plans)
-	newRun(ctx, p, plans).do()
+	p.run(ctx, plans)
 
 	results := make([]sumu.Result, len(plans))
 	errs := make([]error, 0, len(plans))
 	for i, pl := range plans {
-		pl.finish(p.opts.Attempts)
 		results[i] = pl.result
 		if err := pl.result.Err; err != nil {
 			errs = append(errs, &sumu.Error{Op: "push " + pl.n.ID, Err: err})
 		}
-		if f := p.opts.Observer.Pushed; f != nil {
-			f(ctx, pl.result)
-		}
+		p.observePushed(ctx, pl.result)
 	}
 	return results, errors.Join(errs...)
+}
+
+// run posts what the plans ask for, and settles their results.
+func (p *Pusher) run(ctx context.Context, plans []*plan) {
+	shareTargets(plans)
+	newRun(ctx, p, plans).do()
+	for _, pl := range plans {
+		pl.finish(p.opts.Attempts)
+	}
 }

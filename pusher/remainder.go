@@ -9,9 +9,14 @@ import (
 	"github.com/sumu-live/sumu"
 )
 
-// childRefs is how many connections a child names at most, so that it fits
-// into one message of a queue.
-const childRefs = 500
+// A child names so many connections and users at most, of so many bytes, that
+// it fits into one message of a queue.
+const (
+	childTargets = 500
+	childBytes   = 100 << 10
+	childLeast   = 4 << 10
+	maxMessage   = 1<<20 - 16<<10 // of SQS, less what is around the lists
+)
 
 // maxPart is how long the part of a child may be before it is shortened.
 const maxPart = 24
@@ -22,9 +27,9 @@ const maxPart = 24
 func (pl *plan) finish(attempts int) {
 	retry := children{plan: pl, letter: "r", attempt: pl.n.Attempt + 1, attempts: attempts}
 	retry.addRefs(pl.again)
-	for _, f := range pl.failedUnits {
-		retry.addUnits(f.index, f.index+1, f.last)
-	}
+	retry.addFailed(pl.failedUnits)
+	lost := children{plan: pl, letter: "l", attempt: attempts, attempts: attempts}
+	lost.addFailed(pl.lostUnits)
 
 	rest := children{plan: pl, letter: "c", attempt: pl.n.Attempt, attempts: attempts}
 	if pl.result.Targets == len(pl.left) {
@@ -54,10 +59,65 @@ type children struct {
 func (c *children) lost() bool { return c.attempt >= c.attempts }
 
 func (c *children) addRefs(refs []sumu.ConnectionRef) {
-	for chunk := range slices.Chunk(refs, childRefs) {
+	for len(refs) > 0 {
+		n := c.fit(len(refs), func(i int) int { return len(refs[i].UserID) + len(refs[i].ConnectionID) })
 		child := c.child()
-		child.Connections = slices.Clone(chunk)
+		child.Connections = slices.Clone(refs[:n])
 		c.add(child)
+		refs = refs[n:]
+	}
+}
+
+// fit returns how many of n targets go into one child.
+func (c *children) fit(n int, size func(i int) int) int {
+	room := maxMessage - len(c.plan.n.Data)
+	for _, list := range [][]string{c.plan.n.ExcludeUsers, c.plan.n.ExcludeConnections} {
+		for _, s := range list {
+			room -= len(s) + len(`"",`)
+		}
+	}
+	room = max(min(room, childBytes), childLeast)
+	for i := range min(n, childTargets) {
+		room -= size(i) + len(`{"user_id":"","connection_id":""},`)
+		if room < 0 && i > 0 {
+			return i
+		}
+	}
+	return min(n, childTargets)
+}
+
+// addFailed adds units that could not be looked up: many in one child, but for
+// those that go on behind a connection.
+func (c *children) addFailed(units []failedUnit) {
+	pl := c.plan
+	for len(units) > 0 {
+		if pl.n.Everyone || units[0].last != (sumu.ConnectionRef{}) {
+			c.addUnits(units[0].index, units[0].index+1, units[0].last)
+			units = units[1:]
+			continue
+		}
+		whole := 1
+		for whole < len(units) && units[whole].last == (sumu.ConnectionRef{}) {
+			whole++
+		}
+		n := c.fit(whole, func(i int) int {
+			if u := (unit{pl, units[i].index}); !u.isUser() {
+				return len(u.ref().UserID) + len(u.ref().ConnectionID)
+			} else {
+				return len(u.user())
+			}
+		})
+		child := c.child()
+		for _, f := range units[:n] {
+			if u := (unit{pl, f.index}); u.isUser() {
+				child.Users = append(child.Users, u.user())
+			} else {
+				child.Connections = append(child.Connections, u.ref())
+			}
+		}
+		c.resume(&child)
+		c.add(child)
+		units = units[n:]
 	}
 }
 
@@ -79,9 +139,7 @@ func (c *children) addUnits(from, to int, last sumu.ConnectionRef) {
 	if from < users {
 		child.Users = slices.Clone(pl.users[from:min(to, users)])
 		child.After = last.ConnectionID
-		if from == 0 && child.After == "" && child.Users[0] == pl.n.Users[0] {
-			child.After = pl.n.After
-		}
+		c.resume(&child)
 	}
 	if to > users {
 		child.Connections = slices.Clone(pl.refs[max(from-users, 0) : to-users])
@@ -89,15 +147,29 @@ func (c *children) addUnits(from, to int, last sumu.ConnectionRef) {
 	c.add(child)
 }
 
+// resume keeps the plan's own cursor when the child begins with the same user.
+func (c *children) resume(child *sumu.Notification) {
+	n := c.plan.n
+	if child.After == "" && len(child.Users) > 0 && len(n.Users) > 0 && child.Users[0] == n.Users[0] {
+		child.After = n.After
+	}
+}
+
 // child is the notification without its targets.
 func (c *children) child() sumu.Notification {
-	child := c.plan.n.Clone()
-	child.Users, child.Connections, child.Everyone = nil, nil, false
-	child.Segment, child.After = sumu.Segment{}, ""
+	child := withoutTargets(c.plan.n)
 	child.Part = childPart(child.Part, c.letter, c.count)
 	child.Attempt = c.attempt
 	c.count++
 	return child
+}
+
+// withoutTargets is what children have in common with their parent.
+func withoutTargets(n *sumu.Notification) sumu.Notification {
+	shell := *n
+	shell.Users, shell.Connections, shell.Everyone = nil, nil, false
+	shell.Segment, shell.After = sumu.Segment{}, ""
+	return shell.Clone()
 }
 
 func (c *children) add(child sumu.Notification) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,7 +98,7 @@ func (r *run) do() {
 // or would have to stop in the meantime.
 func (r *run) pause(round int) bool {
 	d := min(r.p.opts.Backoff<<(round-1), 10*time.Second)
-	d = d/2 + rand.N(d/2+1)
+	d = d/2 + r.p.random(d/2+1)
 	if r.stopped.Load() {
 		return false
 	}
@@ -154,22 +153,29 @@ func (r *run) post(t *patience, j *job) {
 		j.err = errNotStarted
 		return
 	}
+	if j.plan.expired(r.p) {
+		j.err = errExpired
+		return
+	}
 	j.tries++
 	j.err = t.post(r.p.sender, j)
 	if errors.Is(j.err, sumu.ErrGone) {
 		r.prune(j)
 	}
-	if f := r.p.opts.Observer.Posted; f != nil {
-		f(r.ctx, j.conn.Ref(), j.plan.n.ID, j.err)
-	}
+	r.p.observePosted(r.ctx, j)
 }
 
 // prune removes the row of a connection that is gone. Its failure is not the
 // push's: the row is found gone again, or expires.
 func (r *run) prune(j *job) {
-	removed, err := r.p.store.Prune(r.ctx, j.conn.Ref(), r.p.opts.Now().Add(-r.p.opts.PruneAge))
-	if f := r.p.opts.Observer.Pruned; f != nil && (removed || err != nil) {
-		f(r.ctx, j.conn.Ref(), err)
+	ref := j.conn.Ref()
+	var removed bool
+	err := safely(func() (err error) {
+		removed, err = r.p.store.Prune(r.ctx, ref, r.p.opts.Now().Add(-r.p.opts.PruneAge))
+		return err
+	})
+	if removed || err != nil {
+		r.p.observePruned(r.ctx, ref, err)
 	}
 }
 
@@ -197,7 +203,7 @@ func (t *patience) post(s sumu.Sender, j *job) error {
 	} else {
 		t.timer.Reset(t.timeout)
 	}
-	err := s.Post(t.ctx, j.conn, j.plan.payload)
+	err := post(t.ctx, s, j)
 	if t.timer.Stop() {
 		return err
 	}
@@ -208,6 +214,11 @@ func (t *patience) post(s sumu.Sender, j *job) error {
 	t.cancel(nil)
 	t.ctx = nil
 	return err
+}
+
+func post(ctx context.Context, s sumu.Sender, j *job) (err error) {
+	defer recoverTo(&err)
+	return s.Post(ctx, j.conn, j.plan.payload)
 }
 
 func (t *patience) end() {

@@ -1,7 +1,9 @@
 package pusher
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sumu-live/sumu"
@@ -93,7 +95,7 @@ func (r *run) found(rw row) (job, bool) {
 		r.lookupFailed(pl, rw)
 		return job{}, false
 	case pl.expired(r.p):
-		pl.result.Err = &sumu.Error{Op: "notification", Kind: sumu.ErrExpired}
+		pl.result.Err = errExpired
 		pl.found = true
 		return job{}, false
 	}
@@ -126,8 +128,12 @@ func (r *run) lookupFailed(pl *plan, rw row) {
 	if pl.result.Err == nil {
 		pl.result.Err = rw.err
 	}
-	if sumu.Retryable(rw.err) {
-		pl.failedUnits = append(pl.failedUnits, failedUnit{rw.unit.index, pl.last})
+	f := failedUnit{rw.unit.index, pl.last}
+	if sumu.Retryable(rw.err) || errors.Is(rw.err, sumu.ErrForbidden) {
+		// A right that is missing is one that somebody will add.
+		pl.failedUnits = append(pl.failedUnits, f)
+	} else {
+		pl.lostUnits = append(pl.lostUnits, f)
 	}
 	pl.passed(rw.unit)
 }
@@ -219,6 +225,7 @@ func (r *run) again(j *job) {
 }
 
 var (
+	errExpired  = &sumu.Error{Op: "notification", Kind: sumu.ErrExpired}
 	errDeadline = &sumu.Error{Op: "stopped before the deadline", Kind: sumu.ErrUnavailable}
 	errTooMany  = &sumu.Error{Op: "stopped because too many posts fail", Kind: sumu.ErrUnavailable}
 )
@@ -228,6 +235,10 @@ func (pl *plan) fail(j *job) {
 	if len(pl.result.Failures) < sumu.MaxFailures {
 		pl.result.Failures = append(pl.result.Failures, sumu.Failure{Target: j.conn.Ref(), Err: j.err})
 	}
+}
+
+func compareRefs(a, b sumu.ConnectionRef) int {
+	return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.ConnectionID, b.ConnectionID))
 }
 
 func (pl *plan) leave(j *job) { pl.left = append(pl.left, j.conn.Ref()) }
@@ -241,6 +252,7 @@ func (r *run) settleRest() {
 	for _, l := range r.lines {
 		rest = append(rest, l.waiting...)
 	}
+	slices.SortFunc(rest, func(a, b job) int { return compareRefs(a.conn.Ref(), b.conn.Ref()) })
 	for i := range rest {
 		if rest[i].tries > 0 {
 			r.again(&rest[i])

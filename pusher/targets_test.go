@@ -209,7 +209,8 @@ func TestSameIDInOneBatch(t *testing.T) {
 	results, err := newPusher(t, store, s).Push(t.Context(),
 		sumu.Notification{ID: "x", Users: []string{"u0"}, ExcludeConnections: []string{"c1"}, Data: data},
 		sumu.Notification{ID: "x", Part: "2", Users: []string{"u0", "u1"}, Data: data},
-		sumu.Notification{ID: "x", Part: "2", Users: []string{"u0", "u1"}, Data: data}, // received twice
+		sumu.Notification{ID: "x", Part: "2", Users: []string{"u0", "u1"}, Data: data},                               // received twice
+		sumu.Notification{ID: "x", Part: "2", Users: []string{"u2"}, ExcludeConnections: []string{"c0"}, Data: data}, // the key twice
 		sumu.Notification{ID: "x", Part: "3", Everyone: true, Data: data},
 		sumu.Notification{ID: "y", Users: []string{"u0"}, Data: data},
 		sumu.Notification{Users: []string{"u0"}, Data: data},
@@ -218,7 +219,7 @@ func TestSameIDInOneBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []int{1, 3, 0, 2, 2, 2, 2}
+	want := []int{1, 3, 0, 1, 1, 2, 2, 2}
 	for i, r := range results {
 		checkCounts(t, r)
 		if r.Delivered != want[i] {

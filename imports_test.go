@@ -11,7 +11,7 @@ import (
 var siblings = []string{"authorizer", "connstore", "gateway", "notify", "presence", "pusher"}
 
 // testHelpers are meant for tests only, ours or users'.
-var testHelpers = []string{"connstore/storetest", "sumutest", "internal/leak", "internal/ws/wstest"}
+var testHelpers = []string{"connstore/storetest", "sumutest", "internal/components", "internal/leak", "internal/ws/wstest"}
 
 // importRules are the rule of the tree: everything points at the root, and the
 // root at the standard library.

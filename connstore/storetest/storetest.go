@@ -16,6 +16,7 @@
 package storetest
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,14 @@ type Features struct {
 	// Lag is how long ByUser, All and SweepExpired may lag a write. Default 0:
 	// not at all.
 	Lag time.Duration
+
+	// Crowd is how many rows of one user are more than the store reads at a
+	// time. Default 3,000: more than DynamoDB's page of 1 MB. A store whose
+	// pages can be made small is tested sooner with fewer: above four pages.
+	Crowd int
+	// Rounds is how often two writers are set against each other, where the
+	// order matters. Default 200.
+	Rounds int
 
 	patience time.Duration // see defaultPatience
 	crowd    int           // see defaultCrowd
@@ -121,10 +130,10 @@ func run(t tb, newStore func(t tb) sumu.Store, f Features) {
 		f.patience = defaultPatience
 	}
 	if f.crowd == 0 {
-		f.crowd = defaultCrowd
+		f.crowd = cmp.Or(f.Crowd, defaultCrowd)
 	}
 	if f.rounds == 0 {
-		f.rounds = defaultRounds
+		f.rounds = cmp.Or(f.Rounds, defaultRounds)
 	}
 	agree := true
 	t.run("A driver implements exactly the powers that it declares", func(t tb) {

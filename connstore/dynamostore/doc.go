@@ -1,0 +1,72 @@
+// Package dynamostore keeps connections, presence and records in DynamoDB: for
+// AWS Lambda, and for servers of more than one node.
+//
+//	client := dynamodb.NewFromConfig(cfg)
+//	store, err := dynamostore.New(client, func(o *dynamostore.Options) {
+//		o.Connections = "my-connections"
+//	})
+//	app, err := sumu.NewApp(auth, store)
+//
+// [New] keeps connections in one table. [NewWithState] has a second one for
+// everything else: presence, records such as tickets and revocations, and caps
+// on the connections of a user. Each implements what its tables allow and
+// nothing more, so that a type assertion tells the truth. Nothing runs in the
+// background, and a store is made without a call.
+//
+// # The connections table
+//
+// It has the partition key user_id (S) and the sort key connection_id (S).
+//
+//	user_id        S  1 to 2,048 bytes
+//	connection_id  S  1 to 1,024 bytes
+//	delete_at      N  when the row expires, epoch seconds: the table's TTL attribute
+//	connected_at   N  when the socket was accepted, epoch milliseconds
+//	expires_at     N  when the token expires, epoch seconds
+//	endpoint       S  base URL of the management API that holds the socket
+//
+// All but the keys may be missing: without delete_at a row does not expire,
+// and without connected_at it counts as old. The table of an existing sumu
+// deployment works unchanged: its delete_at, a String, is read too.
+//
+// Presence is driven by the table's stream (keys suffice). Expiry in DynamoDB
+// comes up to days late; expired rows are left out of every read meanwhile, and
+// [Store.SweepExpired] removes them in time.
+//
+// # The state table
+//
+// It has the partition key pk (S) and the sort key sk (S). Its TTL attribute is
+// delete_at (N), which presence rows do not have.
+//
+//	pk            sk             other attributes
+//	user id       presence       status, version, at (ms), announced, seq, absent_since (ms), write
+//	user id       cap            write, delete_at
+//	record's key  record/{kind}  rev, value (B), delete_at, write
+//
+// In write is a random name for the write that left the row so. It tells an
+// answer that was lost from a writer who lost.
+//
+// # Consistency
+//
+// Get, HasLive, Presence, PresenceRows and LoadRecord are strongly consistent,
+// as their contracts ask for. ByUser and All are eventually consistent, at half
+// the price; [Options].ConsistentReads changes that. Whatever is conditional is
+// one conditional write, or one transaction. Global tables do not keep these
+// promises across Regions: let one Region write.
+//
+// # Cost
+//
+// In DynamoDB's units, for rows of up to 1 KB: connect 1 WCU, disconnect 1 WCU,
+// all connections of a user 0.5 RCU for each 4 KB (some 25 rows), a broadcast or
+// a sweep 0.5 RCU for each 4 KB of the table (100,000 rows: about 1,900 RCU,
+// $0.00024 on demand in us-east-1, 2026-11), an evaluation of presence 2 RCU and
+// 1 WCU, or 2 WCU where somebody came or went.
+//
+// # Errors
+//
+// They are *[sumu.Error] with DynamoDB's own error as the cause. ErrThrottled
+// and ErrUnavailable may succeed later, beyond what the client has tried again
+// itself. A table that does not exist is ErrUnavailable, so that no queue drops
+// what it holds while the table is missing; a refused request (IAM, credentials)
+// is ErrForbidden; ErrConflict says that another writer was first, or that one
+// would not let go of a row.
+package dynamostore

@@ -222,10 +222,17 @@ func (a *App) put(ctx context.Context, c Connection) (evicted []Connection, err 
 	} else {
 		err = a.store.Put(ctx, c)
 	}
-	if err != nil && Retryable(err) {
+	switch {
+	case err == nil:
+		return evicted, nil
+	case errors.Is(err, ErrForbidden), errors.Is(err, ErrUnauthorized):
+		// The store refuses us, which is no fault of the client's: its kind must
+		// not reach the transport as a 403. The text is for the logs.
+		return nil, &Error{Kind: ErrUnavailable, Err: errors.New(err.Error())}
+	case Retryable(err):
 		a.undo(ctx, c)
 	}
-	return evicted, err
+	return nil, err
 }
 
 // undo removes a row whose write has an unknown outcome: it may be there all

@@ -272,3 +272,15 @@ func TestRenew(t *testing.T) {
 	app = newApp(t, letIn(sumu.Identity{UserID: "u1"}), new(fakeStore))
 	wantKind(t, app.Renew(t.Context(), s.Connection), sumu.ErrUnsupported)
 }
+
+// A store that refuses us is our fault, not the client's: never a 403.
+func TestConnectStoreRefusal(t *testing.T) {
+	for _, kind := range []error{sumu.ErrForbidden, sumu.ErrUnauthorized} {
+		store := &fakeStore{putErr: &sumu.Error{Op: "put", Kind: kind}}
+		_, err := newApp(t, letIn(sumu.Identity{UserID: "u1"}), store).Connect(t.Context(), &sumu.ConnectRequest{ConnectionID: "c1"})
+		wantKind(t, err, sumu.ErrUnavailable)
+		if errors.Is(err, kind) {
+			t.Errorf("the store's %v reaches the transport: %v", kind, err)
+		}
+	}
+}

@@ -3,8 +3,6 @@ package sumu
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"runtime/debug"
 	"unicode/utf8"
 )
 
@@ -114,18 +112,9 @@ func forbidden(_ context.Context, m Message) ([]byte, error) {
 	}{"Forbidden", m.Connection.ID, m.RequestID}), nil
 }
 
-// call turns a panic of a user's handler into an error: one message must not
-// end a process that holds thousands of sockets.
+// call contains a panic of a user's handler.
 func (a *App) call(ctx context.Context, h Handler, m Message) (reply []byte, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &Error{
-				Op:   "handler of " + m.Action,
-				Kind: ErrUnavailable,
-				Err:  fmt.Errorf("panic: %v\n%s", p, debug.Stack()),
-			}
-		}
-	}()
+	defer RecoverTo(&err)
 	return h(ctx, m)
 }
 

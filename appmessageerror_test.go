@@ -75,8 +75,12 @@ func TestMessagePanicIsAnsweredAndReported(t *testing.T) {
 		wantJSON(t, send(t, app, `{"action":"do"}`),
 			`{"type":"error","action":"do","code":"unavailable","message":"try again later"}`)
 		wantKind(t, told, sumu.ErrUnavailable)
-		if told != nil && !strings.Contains(told.Error(), "appmessage_test.go") {
-			t.Errorf("the observer cannot tell where it happened: %v", told)
+		var cause *sumu.PanicError
+		if !errors.As(told, &cause) || cause.Value != p || !strings.Contains(string(cause.Stack), "appmessageerror_test.go") {
+			t.Errorf("the observer cannot tell what happened and where: %v", told)
+		}
+		if strings.Contains(told.Error(), "secret") {
+			t.Errorf("the error shows the value: %v", told)
 		}
 	}
 }

@@ -61,12 +61,19 @@ func (w *Watcher) evaluateOne(ctx context.Context, userID string, restart bool) 
 	}
 	err := error(errNoTimers)
 	if w.opts.Grace == 0 || w.opts.Delay != nil || w.run.Load() != nil {
-		err = w.evaluate(ctx, userID, restart)
+		err = w.contained(ctx, userID, restart)
 	}
 	if err != nil {
 		return &sumu.Error{Op: "presence of " + userID, Err: err}
 	}
 	return nil
+}
+
+// contained is evaluate; a panic of the store or the publisher is this user's
+// failure alone.
+func (w *Watcher) contained(ctx context.Context, userID string, restart bool) (err error) {
+	defer sumu.RecoverTo(&err)
+	return w.evaluate(ctx, userID, restart)
 }
 
 // each calls do with 0 to n-1, Concurrency at a time, and returns when all have.

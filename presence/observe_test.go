@@ -127,3 +127,31 @@ func TestStoreErrorsAreOutcomes(t *testing.T) {
 		})
 	}
 }
+
+// One user's publisher that panics is that user's failure, also among others.
+func TestObservePanicIsOneUsersFailure(t *testing.T) {
+	store := new(memstore.Store)
+	for _, user := range []string{"ann", "bob", "cid"} {
+		if err := store.Put(t.Context(), sumu.Connection{UserID: user, ID: "c"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pub := sumu.PresencePublisherFunc(func(_ context.Context, e sumu.PresenceEvent) error {
+		if e.UserID == "bob" {
+			panic("secret")
+		}
+		return nil
+	})
+	w, err := presence.New(store, pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes, err := w.Observe(t.Context(), sumu.Change{UserID: "ann"}, sumu.Change{UserID: "bob"}, sumu.Change{UserID: "cid"})
+	var cause *sumu.PanicError
+	if !errors.As(err, &cause) || outcomes[0] != nil || outcomes[2] != nil || !errors.Is(outcomes[1], sumu.ErrUnavailable) {
+		t.Errorf("outcomes %v; want bob's alone to fail", outcomes)
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("the error shows the value: %v", err)
+	}
+}

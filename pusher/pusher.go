@@ -187,7 +187,7 @@ func invalid(format string, args ...any) error {
 //   - the store's error, or that of ctx, when it cut the push short.
 //
 // A panic in the store or the sender is an error like any other, of kind
-// ErrUnavailable with a [*PanicError] inside; one in an observer is ignored.
+// ErrUnavailable with a [*sumu.PanicError] inside; one in an observer is ignored.
 func (p *Pusher) Push(ctx context.Context, batch ...sumu.Notification) ([]sumu.Result, error) {
 	if len(batch) == 0 {
 		return nil, nil

@@ -217,7 +217,7 @@ func (t *patience) post(s sumu.Sender, j *job) error {
 }
 
 func post(ctx context.Context, s sumu.Sender, j *job) (err error) {
-	defer recoverTo(&err)
+	defer sumu.RecoverTo(&err)
 	return s.Post(ctx, j.conn, j.plan.payload)
 }
 

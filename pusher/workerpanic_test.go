@@ -92,7 +92,7 @@ func TestWorkerPanics(t *testing.T) {
 			if failed := outs[1].Err != nil; failed != (at == "records" || at == "requeue") {
 				t.Errorf("message 1: %v", outs[1].Err)
 			}
-			var cause *pusher.PanicError
+			var cause *sumu.PanicError
 			for _, err := range []error{outs[1].Err, outs[1].Result.Err} {
 				if err != nil && (!errors.As(err, &cause) || !bytes.Contains(cause.Stack, []byte("TestWorkerPanics"))) && at != "look-up" && at != "scan" {
 					t.Errorf("error %v; want the panic and its stack", err)

@@ -20,7 +20,7 @@ if [ -n "$unformatted" ]; then
 	printf 'not formatted; run make fmt:\n%s\n' "$unformatted" >&2
 	status=1
 fi
-for script in .ci/run tools/*.sh; do
+for script in .ci/run tools/*.sh test/interop/*.sh; do
 	sh -n "$script" || status=1
 done
 for mod in $(find . -name go.mod -not -path '*/node_modules/*' -not -path './tools/*' -not -path './.cache/*'); do

@@ -42,7 +42,7 @@ type Message struct {
 // Handler handles 1 to 10 messages and returns one outcome for each: nil means
 // that it was dealt with and is not needed any more, an error that it must come
 // again: after a while, or when the error says; see [RetryAfter]. If there are
-// not as many outcomes as messages, or the handler panics (see [PanicError]), all
+// not as many outcomes as messages, or the handler panics (see [sumu.PanicError]), all
 // of them come again.
 //
 // The messages of a FIFO queue are in the order of their groups. To keep it,

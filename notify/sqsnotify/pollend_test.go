@@ -185,7 +185,7 @@ func TestPollSurvivesItsCaller(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		outcomes := make([]error, 2)
 		reported := 0
-		var cause *sqsnotify.PanicError
+		var cause *sumu.PanicError
 		err := sqsnotify.Poll(ctx, q, queueURL, func(_ context.Context, msgs []sqsnotify.Message) []error {
 			if msgs[0].Receives == 2 {
 				panic("again")

@@ -3,7 +3,6 @@ package sqsnotify
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -144,7 +143,7 @@ func (p *poller) call(batch []received) (outcomes []error) {
 	// One batch must not end a process that handles others, and holds sockets.
 	defer func() {
 		if v := recover(); v != nil {
-			cause := &PanicError{Value: v, Stack: debug.Stack()}
+			cause := &sumu.PanicError{Value: v, Stack: debug.Stack()}
 			p.o.Logger.Error("sqs: handler", "error", cause, "stack", string(cause.Stack))
 			outcomes = all(len(batch), &sumu.Error{Op: "handler", Kind: sumu.ErrUnavailable, Err: cause})
 		}
@@ -160,23 +159,6 @@ func (p *poller) call(batch []received) (outcomes []error) {
 		return all(len(batch), err)
 	}
 	return slices.Clone(outcomes) // They are the handler's to keep.
-}
-
-// PanicError is the cause of an error that began as a panic of a handler. It is
-// reached with [errors.As]. Its text leaves the value out, which may hold part
-// of a message.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
-
-// Error returns the text of a run-time error, such as a nil pointer, and
-// nothing else about the value.
-func (e *PanicError) Error() string {
-	if err, ok := e.Value.(runtime.Error); ok {
-		return "panic: " + err.Error()
-	}
-	return "panic"
 }
 
 func all(n int, err error) []error {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/notify/internal/outbox"
 )
 
@@ -56,7 +57,7 @@ func (p *poller) settle(batch []received, outcomes []error) {
 func (p *poller) settled(ctx context.Context, m Message, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			p.o.Logger.Error("sqs: settled", "error", &PanicError{Value: v})
+			p.o.Logger.Error("sqs: settled", "error", &sumu.PanicError{Value: v})
 		}
 	}()
 	p.o.Settled(ctx, m, err)

@@ -1,0 +1,200 @@
+package interop
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/sumu-live/sumu"
+)
+
+var cases = []testCase{
+	{"token as sub-protocol", defaults, func(a *attempt) {
+		c := a.open(nil)
+		if c.Protocol() != "sumu" {
+			a.Errorf("the sub-protocol is %q", c.Protocol())
+		}
+		a.bye(c)
+	}},
+	{"token in the query", defaults, func(a *attempt) {
+		c := a.open(func(at *address) {
+			at.url += "?authorization=" + a.s.token(a.T, a.user, nil)
+			at.protocols = nil
+		})
+		if c.Protocol() != "" {
+			a.Errorf("the sub-protocol is %q", c.Protocol())
+		}
+		a.bye(c)
+	}},
+	{"no token: 401", defaults, func(a *attempt) {
+		a.refused(401, func(at *address) { at.protocols = []string{"sumu"} })
+	}},
+	{"token expired: 401", defaults, func(a *attempt) {
+		a.refused(401, func(at *address) {
+			at.protocols[1] = "bearer." + a.s.token(a.T, a.user, func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() })
+		})
+	}},
+	{"audience of another: 403", defaults, func(a *attempt) {
+		a.refused(403, func(at *address) {
+			at.protocols[1] = "bearer." + a.s.token(a.T, a.user, func(c map[string]any) { c["aud"] = "another" })
+		})
+	}},
+
+	{"0, 1, 125, 126, 127 bytes", defaults, func(a *attempt) {
+		c := a.open(nil)
+		a.echoes(c, 0, 0, 1, 125, 126, 127)
+		a.bye(c)
+	}},
+	{"32 KB in one frame", defaults, func(a *attempt) {
+		c := a.open(func(at *address) { at.frame = 32 << 10 })
+		a.echoes(c, 0, 32<<10-1, 32<<10)
+		a.bye(c)
+	}},
+	{"fragments of 16 KB", defaults, func(a *attempt) {
+		c := a.open(func(at *address) { at.frame = 16 << 10 })
+		a.echoes(c, 16<<10, 65535, 65536, sumu.MaxPayload)
+		a.bye(c)
+	}},
+	{"fragments of 5 bytes", defaults, func(a *attempt) {
+		c := a.open(func(at *address) { at.frame = 5 })
+		a.echoes(c, 5, 6, 64, 1000)
+		a.bye(c)
+	}},
+	{"ping between fragments", defaults, func(a *attempt) {
+		c := a.open(func(at *address) { at.frame = 100 })
+		a.echo(c, message{text: text(300), frame: 100, ping: true})
+		a.bye(c)
+	}},
+	{"64 KB as it frames them itself", defaults, func(a *attempt) {
+		c := a.open(nil)
+		if a.client.whole {
+			a.sendBad(c, message{text: text(65536)})
+			a.isClosed(c, 1009)
+			a.cell = "1009"
+			return
+		}
+		a.echoes(c, 0, 65536)
+		a.bye(c)
+	}},
+	{"128 KB in one frame, allowed", longFrames, func(a *attempt) {
+		c := a.open(func(at *address) { at.frame = sumu.MaxPayload })
+		a.echoes(c, 0, 65535, 65536, sumu.MaxPayload)
+		a.bye(c)
+	}},
+	{"unicode", defaults, func(a *attempt) {
+		c := a.open(nil)
+		for _, s := range []string{"\x00", "é€𝄞", "\ufeffBOM", "\uffff\U0010ffff", "e\u0301 👩‍👩‍👧 שלום", "\u2028\u2029\ufffd", strings.Repeat("𝄞", 8000)} {
+			a.echo(c, message{text: s})
+		}
+		a.bye(c)
+	}},
+	{"100 at once, in order", defaults, func(a *attempt) {
+		c := a.open(nil)
+		for i := range 100 {
+			a.send(c, message{text: text(i)})
+		}
+		for i := range 100 {
+			a.receive(c, text(i))
+		}
+		a.bye(c)
+	}},
+	{"posts of 1 B to 128 KB", defaults, func(a *attempt) {
+		c := a.open(nil)
+		to := a.s.opened(a.T, a.user)
+		lengths := []int{1, 125, 126, 32 << 10, 32<<10 + 1, 65535, 65536, sumu.MaxPayload}
+		for _, n := range lengths {
+			a.post(to, text(n))
+		}
+		for _, n := range lengths {
+			a.receive(c, text(n))
+		}
+		a.bye(c)
+	}},
+	{"over TLS", overTLS, func(a *attempt) {
+		c := a.open(nil)
+		to := a.s.opened(a.T, a.user)
+		a.echoes(c, 0, 1, 32<<10)
+		a.post(to, text(sumu.MaxPayload))
+		a.receive(c, text(sumu.MaxPayload))
+		a.bye(c)
+	}},
+	{"compression offered, not taken", defaults, func(a *attempt) {
+		c := a.open(func(at *address) { at.compress = true })
+		a.echoes(c, 0, 1, 20_000)
+		a.bye(c)
+		if offered, _ := a.s.offered.Load(a.user); !strings.HasPrefix(offered.(string), "permessage-deflate") {
+			a.Errorf("the client offers %q", offered)
+		}
+	}},
+
+	{"ping", defaults, func(a *attempt) {
+		c := a.open(nil)
+		for _, payload := range []string{"p", "", strings.Repeat("p", 125)} {
+			if err := c.Ping(payload); err != nil {
+				a.Fatalf("ping of %d bytes: %v", len(payload), err)
+			}
+		}
+		a.bye(c)
+	}},
+	{"pong unasked", defaults, func(a *attempt) {
+		c := a.open(nil)
+		if err := c.Pong("unasked"); err != nil {
+			a.Fatal(err)
+		}
+		a.echoes(c, 0, 10)
+		a.bye(c)
+	}},
+
+	{"client closes: 1000 and words", defaults, func(a *attempt) { a.closes(a.open(nil), 1000, "until then") }},
+	{"client closes: 3000", defaults, func(a *attempt) { a.closes(a.open(nil), 3000, "") }},
+	{"client closes: 4999, 123 bytes", defaults, func(a *attempt) { a.closes(a.open(nil), 4999, strings.Repeat("€", 41)) }},
+	{"close without code", defaults, func(a *attempt) { a.closes(a.open(nil), 0, "") }},
+	{"client vanishes: 1006", defaults, func(a *attempt) {
+		c := a.open(nil)
+		if err := c.Drop(); err != nil {
+			a.Error(err)
+		}
+		a.s.expectEnd(a.T, a.user, sumu.DisconnectReason{Code: 1006, Text: "connection lost"})
+	}},
+	{"server closes: 1000", defaults, func(a *attempt) {
+		c := a.open(nil)
+		if err := a.s.gw.Disconnect(context.Background(), a.s.opened(a.T, a.user)); err != nil {
+			a.Fatal(err)
+		}
+		a.isClosed(c, 1000)
+	}},
+	{"binary: 1003", defaults, func(a *attempt) {
+		c := a.open(nil)
+		a.sendBad(c, message{text: "binary", binary: true})
+		a.isClosed(c, 1003)
+	}},
+	{"not UTF-8: 1007", defaults, func(a *attempt) {
+		c := a.open(nil)
+		if err := c.SendRaw([]byte("caf\xe9 au lait")); err != nil {
+			a.Fatal(err)
+		}
+		a.isClosed(c, 1007)
+	}},
+	{"frame over 32 KB: 1009", defaults, func(a *attempt) {
+		c := a.open(func(at *address) { at.frame = 32<<10 + 1 })
+		a.sendBad(c, message{text: text(32<<10 + 1)})
+		a.isClosed(c, 1009)
+	}},
+	{"message over 128 KB: 1009", longFrames, func(a *attempt) {
+		c := a.open(func(at *address) { at.frame = 1 << 20 })
+		a.sendBad(c, message{text: text(sumu.MaxPayload + 1)})
+		a.isClosed(c, 1009)
+	}},
+	{"shutdown: 1001, then 503", defaults, func(a *attempt) {
+		a.s = start(a.T, config{}) // Its own, as there is no way back.
+		c := a.open(nil)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			a.s.shutdown(a.T)
+		}()
+		a.isClosed(c, 1001)
+		<-done
+		a.refused(503, nil)
+	}},
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/connstore/memstore"
+	"github.com/sumu-live/sumu/internal/testlog"
+)
+
+// clientFunc is a function as a NotifyClient.
+type clientFunc func(ctx context.Context, n sumu.Notification) error
+
+func (f clientFunc) Send(ctx context.Context, n sumu.Notification) error { return f(ctx, n) }
+
+const notifySecret = "a secret of the backend"
+
+func postNotify(auth, body string, err error) (status int, sent []sumu.Notification, says map[string]string) {
+	h := notifyHandler(clientFunc(func(_ context.Context, n sumu.Notification) error {
+		sent = append(sent, n)
+		return err
+	}), notifySecret)
+	r := httptest.NewRequest(http.MethodPost, "/notify", strings.NewReader(body))
+	if body == "broken off" {
+		r = httptest.NewRequest(http.MethodPost, "/notify", iotest.ErrReader(errors.New("reset")))
+	}
+	if auth != "" {
+		r.Header.Set("Authorization", auth)
+	}
+	w := httptest.NewRecorder()
+	h(w, r)
+	_ = json.Unmarshal(w.Body.Bytes(), &says) // Without an answer, says is nil.
+	return w.Code, sent, says
+}
+
+func TestNotifyAsksForTheSecret(t *testing.T) {
+	const body = `{"users":["ann"],"data":1}`
+	for auth, want := range map[string]int{
+		"Bearer " + notifySecret:       202,
+		"bearer " + notifySecret:       202,
+		"":                             401,
+		"Bearer":                       401,
+		"Bearer ":                      401,
+		notifySecret:                   401,
+		"Basic " + notifySecret:        401,
+		"Bearer " + notifySecret + " ": 401,
+		"Bearer " + notifySecret[1:]:   401,
+		"Bearer a secret":              401,
+	} {
+		status, sent, says := postNotify(auth, body, nil)
+		if status != want || len(sent) > 0 != (want == 202) || (says["error"] == "") != (want == 202) {
+			t.Errorf("%q: %d %v, %d sent; want %d", auth, status, says, len(sent), want)
+		}
+	}
+}
+
+func TestNotifyStatus(t *testing.T) {
+	const good = `{"users":["ann"],"data":{"a":1}}`
+	for _, c := range []struct {
+		body   string
+		err    error
+		status int
+		says   string
+	}{
+		{good, nil, 202, ""},
+		{`{"users":["ann"]`, nil, 400, ""},
+		{`{"users":["ann"]}`, nil, 400, ""},
+		{`{"channels":["news"],"data":1}`, nil, 400, "no channels"},
+		{"broken off", nil, 400, "too early"},
+		{strings.Repeat(" ", maxNotify+1), nil, 413, "too large"},
+		{good, &sumu.Error{Op: "send", Kind: sumu.ErrTooLarge}, 413, ""},
+		{good, &sumu.Error{Op: "send", Kind: sumu.ErrThrottled}, 503, "try again"},
+		{good, &sumu.Error{Op: "send", Kind: sumu.ErrUnavailable, Err: errors.New("the inside")}, 503, "try again"},
+		{good, &sumu.Error{Op: "send", Kind: sumu.ErrForbidden, Err: errors.New("the inside")}, 500, "internal"},
+		{good, errors.New("the inside"), 500, "internal"},
+	} {
+		status, sent, says := postNotify("Bearer "+notifySecret, c.body, c.err)
+		if status != c.status || !strings.Contains(says["error"], c.says) || strings.Contains(says["error"], "the inside") {
+			t.Errorf("%.40s with %v: %d %v; want %d and %q", c.body, c.err, status, says, c.status, c.says)
+		}
+		if status == 202 && (len(sent) != 1 || sent[0].ID == "" || says["id"] != sent[0].ID || string(sent[0].Data) != `{"a":1}`) {
+			t.Errorf("%v was sent, and answered with %v", sent, says)
+		}
+	}
+}
+
+// brokenStore is a store whose records cannot be read.
+type brokenStore struct{ sumu.StateStore }
+
+func (brokenStore) LoadRecord(context.Context, string, string) (sumu.Record, error) {
+	return sumu.Record{}, &sumu.Error{Op: "load", Kind: sumu.ErrUnavailable}
+}
+
+func TestHealth(t *testing.T) {
+	store := new(memstore.Store)
+	h := &health{leases: store, endpoint: "http://127.0.0.1:8081/node-x"}
+	expect := func(when string, status int, says string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+		if w.Code != status || !strings.Contains(w.Body.String(), says) {
+			t.Errorf("%s: %d %q; want %d %q", when, w.Code, w.Body, status, says)
+		}
+	}
+	lease := sumu.Record{Kind: "lease", Key: h.endpoint, Value: []byte("x"), DeleteAt: time.Now().Add(time.Hour)}
+	save := func(rev int64) {
+		t.Helper()
+		lease.Rev = rev
+		if err := store.SaveRecord(t.Context(), lease); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect("before the first connection", 200, "ready")
+	save(1)
+	expect("while the lease is taken", 200, "ready")
+	save(2)
+	expect("with the lease", 200, "ready")
+	if err := store.DeleteRecord(t.Context(), "lease", h.endpoint, 2); err != nil {
+		t.Fatal(err)
+	}
+	expect("when it has expired", 503, "lost")
+	save(1)
+	expect("when a sweep has it", 503, "lost")
+	save(2)
+	expect("when it was taken again", 200, "ready")
+	h.leases = brokenStore{}
+	expect("without the table", 503, "state table")
+	h.leases = store
+	h.draining.Store(true)
+	expect("while draining", 503, "draining")
+}
+
+// postedTo remembers the last connection.
+type postedTo struct{ id string }
+
+func (p *postedTo) Post(_ context.Context, c sumu.Connection, _ *sumu.Payload) error {
+	p.id = c.ID
+	return nil
+}
+
+func TestSender(t *testing.T) {
+	for endpoint, own := range map[string]bool{
+		"http://10.0.0.1:8080/node-a": true,
+		"http://10.0.0.1:8080/node-b": false, // An earlier process at this address.
+		"http://10.0.0.2:8080/node-a": false,
+		"":                            false,
+	} {
+		var here, there postedTo
+		s := sender{own: &here, endpoint: "http://10.0.0.1:8080/node-a", remote: &there}
+		if err := s.Post(t.Context(), sumu.Connection{ID: "c", Endpoint: endpoint}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if (here.id == "c") != own || (there.id == "c") == own {
+			t.Errorf("%q: posted here %q, there %q", endpoint, here.id, there.id)
+		}
+	}
+}
+
+// TestRoutes: nothing but what is meant for everybody answers without a secret.
+func TestRoutes(t *testing.T) {
+	s, err := read(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := newNode(s, aws.Config{Region: s.region}, testlog.Logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.remote.Close()
+	n.health.leases = new(memstore.Store)
+	for request, want := range map[string]int{
+		"GET /healthz":                     200,
+		"GET /ws":                          426,
+		"POST /ws":                         403,
+		"POST /notify":                     401,
+		"GET /notify":                      403,
+		"GET /":                            403,
+		"POST /node-x/@connections":        403,
+		"POST /node-x/@connections/abc=":   403,
+		"DELETE /node-x/@connections/abc=": 403,
+		"GET /@connections/L0SM9cOFvHcCI=": 403,
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		w := httptest.NewRecorder()
+		n.routes().ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d %s; want %d", request, w.Code, w.Body, want)
+		}
+	}
+}

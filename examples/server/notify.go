@@ -1,0 +1,80 @@
+package main
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/notify"
+)
+
+// maxNotify is the largest body of POST /notify: as much as SQS takes.
+const maxNotify = 8 * sumu.MaxPayload
+
+// notifyHandler puts a notification of a backend into the queue. It answers
+// 202 with the notification's id once the queue has it.
+//
+//	curl http://127.0.0.1:8081/notify -H "Authorization: Bearer $SUMU_NOTIFY_SECRET" \
+//	  -d '{"users":["ann"],"data":{"type":"notice","text":"Hello"}}'
+func notifyHandler(client sumu.NotifyClient, secret string) http.HandlerFunc {
+	want := sha256.Sum256([]byte(secret)) // Hashed: a comparison must not tell its length.
+	return func(w http.ResponseWriter, r *http.Request) {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		got := sha256.Sum256([]byte(token))
+		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			answer(w, http.StatusUnauthorized, "error", "the bearer secret is missing or wrong")
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxNotify))
+		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			answer(w, http.StatusRequestEntityTooLarge, "error", "the body is too large")
+			return
+		}
+		if err != nil {
+			answer(w, http.StatusBadRequest, "error", "the body ended too early")
+			return
+		}
+		var n sumu.Notification
+		err = n.UnmarshalJSON(body)
+		if err == nil && (len(n.Channels) > 0 || n.Event != nil) {
+			err = &sumu.Error{Op: "this server has no channels and no events; name users or connections", Kind: sumu.ErrInvalid}
+		}
+		var id string
+		if err == nil {
+			id, err = notify.Send(r.Context(), client, n)
+		}
+		if err != nil {
+			status, reason := statusOf(err)
+			answer(w, status, "error", reason)
+			return
+		}
+		answer(w, http.StatusAccepted, "id", id)
+	}
+}
+
+// statusOf is what a caller may know of an error: its own mistakes in full, ours
+// by their kind.
+func statusOf(err error) (status int, reason string) {
+	switch {
+	case errors.Is(err, sumu.ErrTooLarge):
+		return http.StatusRequestEntityTooLarge, err.Error()
+	case errors.Is(err, sumu.ErrInvalid):
+		return http.StatusBadRequest, err.Error()
+	case errors.Is(err, sumu.ErrThrottled), errors.Is(err, sumu.ErrUnavailable):
+		return http.StatusServiceUnavailable, "the queue does not answer; try again later"
+	}
+	return http.StatusInternalServerError, "internal server error"
+}
+
+func answer(w http.ResponseWriter, status int, key, value string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{key: value}) // The client has gone: nobody is left to tell.
+}

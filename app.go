@@ -226,9 +226,13 @@ func (a *App) put(ctx context.Context, c Connection) (evicted []Connection, err 
 	case err == nil:
 		return evicted, nil
 	case errors.Is(err, ErrForbidden), errors.Is(err, ErrUnauthorized):
-		// The store refuses us, which is no fault of the client's: its kind must
-		// not reach the transport as a 403. The text is for the logs.
-		return nil, &Error{Kind: ErrUnavailable, Err: errors.New(err.Error())}
+		// The store refuses us, which is no fault of the client's: that must not
+		// reach the transport as a 403. The text is for the logs.
+		_, kind := outermost(err)
+		if kind != ErrThrottled {
+			kind = ErrUnavailable
+		}
+		return nil, &Error{Kind: kind, Err: errors.New(err.Error())}
 	case Retryable(err):
 		a.undo(ctx, c)
 	}

@@ -138,20 +138,7 @@ var wireCodes = []struct {
 // inside. As in [Retryable] the outermost kind decides: a dependency that
 // refused our own request is not the client's bad request.
 func wireError(err error) (code, text string) {
-	var e *Error
-	errors.As(err, &e)
-	op, cause := "", err
-	for e != nil {
-		if op == "" {
-			op = e.Op
-		}
-		if e.Kind != nil {
-			cause = e.Kind
-			break
-		}
-		cause, e = e.Err, nil
-		errors.As(cause, &e)
-	}
+	op, cause := outermost(err)
 	for _, w := range wireCodes {
 		if !errors.Is(cause, w.kind) {
 			continue
@@ -165,6 +152,25 @@ func wireError(err error) (code, text string) {
 		return "unavailable", "timed out; try again"
 	}
 	return "unavailable", "try again later"
+}
+
+// outermost returns the first operation and the first kind on the way from an
+// error to its cause; without a kind, the innermost cause.
+func outermost(err error) (op string, kind error) {
+	var e *Error
+	errors.As(err, &e)
+	kind = err
+	for e != nil {
+		if op == "" {
+			op = e.Op
+		}
+		if e.Kind != nil {
+			return op, e.Kind
+		}
+		kind, e = e.Err, nil
+		errors.As(kind, &e)
+	}
+	return op, kind
 }
 
 // tooLarge is an ErrTooLarge whose text is meant for whoever sent the request.

@@ -90,7 +90,9 @@ type PollOptions struct {
 	// dies. Default 1 min; 1 s to 11 h.
 	Timeout time.Duration
 	// Grace is how long handlers may go on once ctx has ended; theirs ends
-	// after it. Default 30 s; a negative value means 0.
+	// after it. Poll then deletes what was handled, for 10 s more at most: give
+	// the process that much before it is killed. Default 30 s; a negative value
+	// means 0.
 	Grace time.Duration
 	// Backoff is the longest time until a message that failed is visible again.
 	// It doubles with each receipt, up to MaxBackoff; the actual time is random

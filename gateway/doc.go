@@ -108,8 +108,9 @@
 //
 //   - The lease of a connection's node is the record of kind "lease" whose key is
 //     the row's Endpoint: [Gateway.Endpoint], which no other process has, nor the
-//     same one after a restart. It is taken before the first row is written, and
-//     renewed three times in [Options.LeaseTTL].
+//     same one after a restart: Options.Endpoint, "/", the node's name, "-", and 13
+//     characters of a to z and 2 to 7. It is taken before the first row is
+//     written, and renewed three times in [Options.LeaseTTL].
 //   - Only an expired lease lets others remove the rows of an endpoint; a
 //     refused connection alone proves nothing. Whoever does takes the lease
 //     first: SaveRecord with Rev 1, which is ErrConflict while the node lives.

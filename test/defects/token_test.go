@@ -186,7 +186,8 @@ func TestDefectUnknownKeyType(t *testing.T) {
 	for _, odd := range []any{
 		map[string]any{"kty": "AKP", "alg": "ML-DSA-44", "kid": "pq", "pub": "AAAA"},
 		map[string]any{"kty": "EC", "crv": "P-999", "kid": "curve", "x": "AA", "y": "AA"},
-		map[string]any{"kid": "no type"}, 7, nil,
+		map[string]any{"kid": "no type"},
+		7, nil,
 	} {
 		set.Keys = append([]any{odd}, set.Keys...)
 	}

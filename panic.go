@@ -1,6 +1,7 @@
 package sumu
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 )
@@ -13,13 +14,13 @@ type PanicError struct {
 	Stack []byte
 }
 
-// Error returns the text of a run-time error, such as a nil pointer, and
-// nothing else about the value.
+// Error returns the text of a run-time error, such as a nil pointer, and of
+// anything else its type.
 func (e *PanicError) Error() string {
 	if err, ok := e.Value.(runtime.Error); ok {
 		return "panic: " + err.Error()
 	}
-	return "panic"
+	return fmt.Sprintf("panic of type %T", e.Value)
 }
 
 // RecoverTo turns a panic into ErrUnavailable with a [*PanicError] inside: what

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 
 	"github.com/sumu-live/sumu"
 )
@@ -50,41 +49,18 @@ func serve(ctx context.Context, h handler, e *event) (out []byte, err error) {
 	return out, nil
 }
 
-// safely turns a panic into an error. Its text may hold what the panic was
-// given: it is logged, and never an answer to a client.
+// safely turns a panic into an error.
 func safely(do func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &sumu.Error{Op: "handler", Kind: sumu.ErrUnavailable, Err: &panicError{value: p, stack: debug.Stack()}}
-		}
-	}()
+	defer sumu.RecoverTo(&err)
 	return do()
-}
-
-// panicError names the type of a panic's value: the value itself may be, or
-// repeat, a payload. A runtime error, such as an index out of range, does not.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-// Error returns what is safe to log.
-func (p *panicError) Error() string {
-	if err, ok := p.value.(interface {
-		error
-		RuntimeError()
-	}); ok {
-		return "panic: " + err.Error()
-	}
-	return fmt.Sprintf("panic of type %T", p.value)
 }
 
 // logError logs an error, and where it panicked if it did.
 func logError(ctx context.Context, l *slog.Logger, text string, err error, args ...any) {
 	args = append(args, "error", err.Error())
-	var p *panicError
+	var p *sumu.PanicError
 	if errors.As(err, &p) {
-		args = append(args, "stack", string(p.stack))
+		args = append(args, "stack", string(p.Stack))
 	}
 	l.ErrorContext(ctx, text, args...)
 }

@@ -91,7 +91,7 @@ func TestPollSurvives(t *testing.T) {
 		handle sqsnotify.Handler
 		logged string
 	}{
-		"a panic":           {func(_ context.Context, msgs []sqsnotify.Message) []error { panic(string(msgs[0].Body)) }, "error=panic"},
+		"a panic":           {func(_ context.Context, msgs []sqsnotify.Message) []error { panic(string(msgs[0].Body)) }, "panic of type string"},
 		"a run-time error":  {func(_ context.Context, msgs []sqsnotify.Message) []error { return make([]error, len(msgs[7].Body)) }, "out of range"},
 		"no outcomes":       {func(context.Context, []sqsnotify.Message) []error { return nil }, "0 outcomes for 2"},
 		"too many outcomes": {func(context.Context, []sqsnotify.Message) []error { return make([]error, 3) }, "3 outcomes for 2"},

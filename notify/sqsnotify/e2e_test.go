@@ -2,6 +2,7 @@ package sqsnotify_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,8 @@ func realSQS(t *testing.T) *sqs.Client {
 
 func createQueue(t *testing.T, client *sqs.Client, name string, attributes map[string]string) (url, arn string) {
 	t.Helper()
+	prefix := strings.ToLower(rand.Text()) + "-" // A run must not meet the queues of another, nor their deduplication.
+	name = prefix + name
 	if strings.HasSuffix(name, ".fifo") {
 		attributes = map[string]string{"FifoQueue": "true"}
 	}
@@ -74,6 +77,7 @@ func receive(t *testing.T, client *sqs.Client, url string, n int, handle func(sq
 		return errs
 	}, func(o *sqsnotify.PollOptions) {
 		o.Wait, o.Backoff = time.Second, time.Millisecond
+		o.Visibility = 3 * time.Second // An answer that is lost hides its messages for so long.
 		o.Settled = func(_ context.Context, m sqsnotify.Message, err error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -120,7 +124,7 @@ func TestRealQueue(t *testing.T) {
 	}
 	ids := make(map[string]bool)
 	for _, m := range receive(t, client, url, 27, nil) {
-		if m.Receives != 1 || m.SentAt.IsZero() {
+		if m.Receives < 1 || m.SentAt.IsZero() { // More than 1 where an answer of the server was lost.
 			t.Errorf("%s: %d receives, sent at %v", m.ID, m.Receives, m.SentAt)
 		}
 		if string(m.Body) == wrapped {

@@ -23,6 +23,8 @@ type App struct {
 
 	mu     sync.RWMutex
 	routes map[string]Handler
+	hooks  []func(context.Context, *Session) error
+	attach bool // connections have attachments
 
 	// Wrapped once: a middleware may keep state for each handler it wraps.
 	builtin  map[string]Handler
@@ -213,7 +215,11 @@ func (a *App) connect(ctx context.Context, r *ConnectRequest) (Session, error) {
 	if err != nil {
 		return Session{}, &Error{Op: op, Err: err}
 	}
-	return Session{Connection: c, Identity: id, Subprotocol: a.subprotocol(r), Evicted: evicted}, nil
+	s := Session{Connection: c, Identity: id, Subprotocol: a.subprotocol(r), Evicted: evicted}
+	if err := a.begin(ctx, &s); err != nil {
+		return Session{}, &Error{Op: op, Err: err}
+	}
+	return s, nil
 }
 
 func (a *App) put(ctx context.Context, c Connection) (evicted []Connection, err error) {
@@ -244,12 +250,7 @@ func (a *App) put(ctx context.Context, c Connection) (evicted []Connection, err 
 func (a *App) undo(ctx context.Context, c Connection) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	_ = a.store.Delete(ctx, c.Ref()) // Nobody is left to tell; the row expires.
-}
-
-// rowExpiry is rounded up, so that a row is never shorter-lived than promised.
-func (a *App) rowExpiry(now time.Time) time.Time {
-	return now.Add(a.opts.RowTTL + time.Second - 1).Truncate(time.Second)
+	_ = a.remove(ctx, c.Ref()) // Nobody is left to tell; the row expires.
 }
 
 func (a *App) subprotocol(r *ConnectRequest) string {
@@ -262,27 +263,10 @@ func (a *App) subprotocol(r *ConnectRequest) string {
 	return ""
 }
 
-// RowTTL is how long a row lives unless [App.Renew] prolongs it.
-func (a *App) RowTTL() time.Duration { return a.opts.RowTTL }
-
-// Renew prolongs the row of a connection that is still open by RowTTL from
-// now. ErrGone is returned when the row is no more: close the socket.
-// ErrUnsupported is returned when the store is not a [Toucher].
-func (a *App) Renew(ctx context.Context, c Connection) error {
-	t, ok := a.store.(Toucher)
-	if !ok {
-		return &Error{Op: "renew " + c.ID + ": the store cannot prolong a row", Kind: ErrUnsupported}
-	}
-	if err := t.Touch(ctx, c.Ref(), a.rowExpiry(a.opts.Now())); err != nil {
-		return &Error{Op: "renew " + c.ID, Err: err}
-	}
-	return nil
-}
-
 // Disconnect removes the row of a connection that has ended. It may be called
 // twice, and for a connection whose row is gone.
 func (a *App) Disconnect(ctx context.Context, c Connection, reason DisconnectReason) error {
-	err := a.store.Delete(ctx, c.Ref())
+	err := a.remove(ctx, c.Ref())
 	if err != nil {
 		err = &Error{Op: fmt.Sprintf("disconnect %s", c.ID), Err: err}
 	}

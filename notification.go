@@ -30,6 +30,11 @@ type Notification struct {
 
 	ExcludeUsers       []string
 	ExcludeConnections []string // ids
+	ExcludeChannels    []string // whoever is in one of them
+
+	// From is the user who sent it, as the members of its Channels are told;
+	// "": it was not sent by a user.
+	From string
 
 	// Data is any JSON value, null included; clients receive exactly this
 	// text. It is required unless there is an Event. At most [MaxPayload] bytes.
@@ -52,8 +57,13 @@ type Notification struct {
 	// Segment is the part of all connections that is meant by Everyone, and
 	// where in it to go on.
 	Segment Segment
-	// After is the last connection of Users[0] that was already tried.
+	// After is where to go on: behind this connection of Users[0]; or, when
+	// there are Channels or an Event, behind this cursor of Channels[0]'s
+	// members or of the event's subscribers.
 	After string
+	// Framed: Data is the whole of what clients receive, as it was made for
+	// them when it was first tried: nothing is put around it.
+	Framed bool
 
 	emptyUsers bool
 }
@@ -126,8 +136,8 @@ func (n *Notification) validateTargets() error {
 		}
 	}
 	for i, c := range n.Channels {
-		if c == "" || !utf8.ValidString(c) {
-			return invalid("channels[%d] is empty or not valid UTF-8", i)
+		if err := checkChannel("channels["+itoa(i)+"]", c); err != nil {
+			return err
 		}
 	}
 	for i, ref := range n.Connections {
@@ -149,7 +159,15 @@ func (n *Notification) validateExcluded() error {
 			}
 		}
 	}
-	return nil
+	for i, c := range n.ExcludeChannels {
+		if err := checkChannel("exclude_channels["+itoa(i)+"]", c); err != nil {
+			return err
+		}
+	}
+	if n.From == "" {
+		return nil
+	}
+	return checkUserID("from", n.From)
 }
 
 func (e *Event) validate() error {
@@ -178,6 +196,7 @@ func (n *Notification) Clone() Notification {
 	c.Connections = slices.Clone(n.Connections)
 	c.ExcludeUsers = slices.Clone(n.ExcludeUsers)
 	c.ExcludeConnections = slices.Clone(n.ExcludeConnections)
+	c.ExcludeChannels = slices.Clone(n.ExcludeChannels)
 	return c
 }
 

@@ -153,6 +153,7 @@ func TestNotificationClone(t *testing.T) {
 		ExcludeUsers: []string{"x1"}, ExcludeConnections: []string{"y1"},
 		Data: json.RawMessage("1"), Deadline: now, Part: "c", Attempt: 2,
 		Segment: sumu.Segment{Index: 1, Count: 2}, After: "z",
+		ExcludeChannels: []string{"z1"}, From: "u9", Framed: true,
 	}
 	for i := range reflect.TypeFor[sumu.Notification]().NumField() {
 		field := reflect.TypeFor[sumu.Notification]().Field(i)
@@ -166,8 +167,9 @@ func TestNotificationClone(t *testing.T) {
 	}
 	c.Users[0], c.Channels[0], c.Connections[0].UserID = "other", "other", "other"
 	c.ExcludeUsers[0], c.ExcludeConnections[0], c.Event.Type = "other", "other", "other"
+	c.ExcludeChannels[0] = "other"
 	if n.Users[0] != "u1" || n.Channels[0] != "c1" || n.Connections[0].UserID != "u" ||
-		n.ExcludeUsers[0] != "x1" || n.ExcludeConnections[0] != "y1" || n.Event.Type != "t" {
+		n.ExcludeUsers[0] != "x1" || n.ExcludeConnections[0] != "y1" || n.ExcludeChannels[0] != "z1" || n.Event.Type != "t" {
 		t.Errorf("a change of the copy reached the original: %+v", n)
 	}
 }

@@ -22,12 +22,15 @@ type notificationJSON struct {
 	Event              *Event          `json:"event,omitempty"`
 	ExcludeUsers       []string        `json:"exclude_users,omitempty"`
 	ExcludeConnections []string        `json:"exclude_connections,omitempty"`
+	ExcludeChannels    []string        `json:"exclude_channels,omitempty"`
+	From               string          `json:"from,omitempty"`
 	Data               json.RawMessage `json:"data,omitempty"`
 	Deadline           json.Number     `json:"deadline,omitempty"` // epoch seconds
 	Part               string          `json:"part,omitempty"`
 	Attempt            int             `json:"attempt,omitempty"`
 	Segment            *Segment        `json:"segment,omitempty"`
 	After              string          `json:"after,omitempty"`
+	Framed             bool            `json:"framed,omitempty"`
 }
 
 // MarshalJSON returns the wire format. ErrInvalid is returned for a
@@ -43,7 +46,8 @@ func (n Notification) MarshalJSON() ([]byte, error) {
 	w := notificationJSON{
 		ID: n.ID, Users: n.Users, Channels: n.Channels, Connections: n.Connections, Event: n.Event,
 		ExcludeUsers: n.ExcludeUsers, ExcludeConnections: n.ExcludeConnections,
-		Part: n.Part, Attempt: n.Attempt, After: n.After,
+		ExcludeChannels: n.ExcludeChannels, From: n.From,
+		Part: n.Part, Attempt: n.Attempt, After: n.After, Framed: n.Framed,
 	}
 	if len(w.Users) == 0 {
 		w.Users = nil
@@ -114,7 +118,8 @@ func (n *Notification) fromWire(w *notificationJSON, members map[string]json.Raw
 	out := Notification{
 		ID: w.ID, Users: w.Users, Channels: w.Channels, Connections: w.Connections, Event: w.Event,
 		ExcludeUsers: w.ExcludeUsers, ExcludeConnections: w.ExcludeConnections, Data: w.Data,
-		Part: w.Part, Attempt: w.Attempt, After: w.After,
+		ExcludeChannels: w.ExcludeChannels, From: w.From,
+		Part: w.Part, Attempt: w.Attempt, After: w.After, Framed: w.Framed,
 	}
 	// An empty remainder of a computed list must not reach everybody. Only an
 	// empty list of users does, as in the original.
@@ -165,12 +170,15 @@ func (w *notificationJSON) fields() map[string]wireField {
 		"event":               {&w.Event, "an object with type and payload"},
 		"exclude_users":       {&w.ExcludeUsers, "a list of strings"},
 		"exclude_connections": {&w.ExcludeConnections, "a list of strings"},
+		"exclude_channels":    {&w.ExcludeChannels, "a list of strings"},
+		"from":                {&w.From, "a string"},
 		"data":                {&w.Data, "any JSON value"},
 		"deadline":            {&w.Deadline, "a number of seconds since 1970"},
 		"part":                {&w.Part, "a string"},
 		"attempt":             {&w.Attempt, "a number"},
 		"segment":             {&w.Segment, "an object with index and count"},
 		"after":               {&w.After, "a string"},
+		"framed":              {&w.Framed, "true or false"},
 	}
 }
 

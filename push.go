@@ -40,6 +40,25 @@ type Sender interface {
 	Post(ctx context.Context, c Connection, p *Payload) error
 }
 
+// BatchSender is a [Sender] that can post to many connections by one request. A
+// pusher collects the targets of a payload for it, by their Endpoint.
+type BatchSender interface {
+	Sender
+
+	// MaxBatch returns how many connections with the Endpoint of c one
+	// PostBatch may be given. Less than 2: Post is called for each. It must be
+	// quick, and may change at any time.
+	MaxBatch(c Connection) int
+
+	// PostBatch posts p to connections that all have the same Endpoint, once,
+	// and returns one outcome for each, in their order: what Post would have
+	// returned. Where it is not known what became of a connection, because an
+	// answer was lost, its outcome is one that [Retryable] reports.
+	// ErrUnsupported says that nothing was posted to the connection, by a
+	// batch it cannot be, and Post is to be called instead.
+	PostBatch(ctx context.Context, conns []Connection, p *Payload) []error
+}
+
 // Result tells what became of one notification. Of the targets that were
 // found,
 //

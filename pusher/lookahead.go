@@ -4,14 +4,12 @@ import (
 	"context"
 	"iter"
 	"sync"
-
-	"github.com/sumu-live/sumu"
 )
 
 // row is one finding of a look-up; end says that the unit has no more.
 type row struct {
+	finding
 	unit unit
-	conn sumu.Connection
 	err  error
 	end  bool
 }
@@ -54,8 +52,8 @@ func units(plans []*plan) iter.Seq[unit] {
 func (p *Pusher) unitRows(ctx context.Context, u unit, yield func(row) bool) bool {
 	wanted := true
 	err := safely(func() error {
-		for c, err := range p.lookup(ctx, u) {
-			if wanted = yield(row{unit: u, conn: c, err: err}); !wanted {
+		for f, err := range p.lookup(ctx, u) {
+			if wanted = yield(row{finding: f, unit: u, err: err}); !wanted {
 				break
 			}
 		}

@@ -26,7 +26,8 @@ var (
 //   - everybody a request was for, and who was there, gets it, or a dead letter
 //     names it;
 //   - nobody gets it twice, but once more for each post whose answer was lost
-//     and for each that was made by a worker that could not settle it;
+//     (of a batch: at most each of its posts) and for each that was made by a
+//     worker that could not settle it;
 //   - counts add up, agree with the posts, and are told once;
 //   - nobody else gets it, nobody after its deadline, and a FIFO group in order.
 func TestModel(t *testing.T) {
@@ -59,7 +60,8 @@ func TestModel(t *testing.T) {
 		"settled remainders met": total.resumed, "children": total.children, "held remainders": total.held,
 		"dead letters": total.deadLetters, "redriven messages": total.redriven,
 		"conflicts": total.conflicts, "pushes cut short": total.cut, "remainders in pieces": total.pieces,
-		"walks without records": total.unrecorded,
+		"walks without records": total.unrecorded, "batches": total.batches, "posts in batches": total.batched,
+		"batches without an answer": total.lostBatches, "batches that nodes refuse": total.refusedBatches,
 	} {
 		if n == 0 {
 			t.Errorf("the walks had no %s: they prove nothing about them", what)

@@ -1,8 +1,8 @@
 package pusher
 
 import (
-	"context"
-	"encoding/json"
+	"bytes"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -12,31 +12,50 @@ import (
 // plan is one notification of a batch: what it posts, to whom, and what became
 // of it. All but its preparation happens under the run's lock.
 type plan struct {
-	n       *sumu.Notification
-	payload *sumu.Payload
-	result  sumu.Result
+	n      *sumu.Notification
+	own    *source // what users, named connections and everyone are sent
+	result sumu.Result
 
-	users        []string             // without duplicates and excluded ones
-	refs         []sumu.ConnectionRef // the same, and none of a user in users
-	excludeUsers map[string]struct{}
-	excludeConns map[string]struct{}
-	seen         map[sumu.ConnectionRef]struct{} // shared by plans of one ID; nil: nobody shares it
+	// The targets, without duplicates and excluded ones. They are looked up in
+	// this order: who is passed in a channel can be named in a remainder by the
+	// channel, which later look-ups leave out.
+	channels []string
+	users    []string
+	refs     []sumu.ConnectionRef // none of a user in users
+
+	excludeUsers    map[string]struct{}
+	excludeConns    map[string]struct{}
+	excludeChannels []string
+	seen            map[sumu.ConnectionRef]struct{} // who must not be found twice; nil: nobody can be
 
 	// Where the search for targets has come to, for the remainder.
 	reached unit
-	last    sumu.ConnectionRef // the last connection found in that unit
-	found   bool               // the search has ended
+	last    place // the last connection found in that unit
+	found   bool  // the search has ended
+	cut     error // or cannot go on for now, because of this
 
-	again       []sumu.ConnectionRef // targets that were tried and may yet succeed
-	left        []sumu.ConnectionRef // targets that were found and not tried
-	failedUnits []failedUnit         // units that the store failed to look up
-	lostUnits   []failedUnit         // and those that it will never find
+	again       []target     // that were tried and may yet succeed
+	left        []target     // that were found and not tried
+	failedUnits []failedUnit // units that the store failed to look up
+	lostUnits   []failedUnit // and those that it will never find
 }
 
-// unit is one look-up in the store: all connections, those of a user, or one.
+// unit is one look-up in the store: all connections, the subscribers of an
+// event, the members of a channel, the connections of a user, or one.
 type unit struct {
 	plan  *plan
-	index int // in plan.users, and then in plan.refs
+	index int // in plan.channels, then in plan.users, then in plan.refs
+}
+
+// place is behind which connection of a unit to go on: zero, at the beginning.
+type place struct {
+	ref    sumu.ConnectionRef
+	cursor string // instead, of members and subscribers
+}
+
+type target struct {
+	ref sumu.ConnectionRef
+	src *source
 }
 
 type failedUnit struct {
@@ -46,14 +65,30 @@ type failedUnit struct {
 
 func (u unit) everyone() bool { return u.plan.n.Everyone }
 
-func (u unit) isUser() bool { return u.index < len(u.plan.users) }
+func (u unit) isEvent() bool { return u.plan.n.Event != nil }
+
+func (u unit) isChannel() bool { return u.index < len(u.plan.channels) }
+
+func (u unit) isUser() bool {
+	return !u.isChannel() && u.index < len(u.plan.channels)+len(u.plan.users)
+}
 
 // named reports whether the unit is one connection.
-func (u unit) named() bool { return !u.everyone() && !u.isUser() }
+func (u unit) named() bool {
+	return !u.everyone() && !u.isEvent() && !u.isChannel() && !u.isUser()
+}
 
-func (u unit) user() string { return u.plan.users[u.index] }
+// resumes reports whether a failed unit is gone on with as it is, rather than
+// left to a child of its own: it cannot be told apart from what is behind it.
+func (u unit) resumes() bool { return u.isChannel() || u.isEvent() }
 
-func (u unit) ref() sumu.ConnectionRef { return u.plan.refs[u.index-len(u.plan.users)] }
+func (u unit) channel() string { return u.plan.channels[u.index] }
+
+func (u unit) user() string { return u.plan.users[u.index-len(u.plan.channels)] }
+
+func (u unit) ref() sumu.ConnectionRef {
+	return u.plan.refs[u.index-len(u.plan.channels)-len(u.plan.users)]
+}
 
 // newPlan prepares a notification. One that is refused has an Err and no units.
 func (p *Pusher) newPlan(n *sumu.Notification) *plan {
@@ -66,13 +101,10 @@ func (p *Pusher) newPlan(n *sumu.Notification) *plan {
 	}
 	pl.excludeUsers = set(n.ExcludeUsers)
 	pl.excludeConns = set(n.ExcludeConnections)
-	users := make(map[string]struct{}, len(n.Users))
-	for _, u := range n.Users {
-		if _, twice := users[u]; !twice && !has(pl.excludeUsers, u) {
-			pl.users = append(pl.users, u)
-		}
-		users[u] = struct{}{}
-	}
+	pl.excludeChannels = n.ExcludeChannels
+	pl.channels = distinct(n.Channels, nil)
+	pl.users = distinct(n.Users, pl.excludeUsers)
+	users := set(n.Users)
 	refs := make(map[sumu.ConnectionRef]struct{}, len(n.Connections))
 	for _, r := range n.Connections {
 		if _, twice := refs[r]; !twice && !has(users, r.UserID) && !pl.excluded(r) {
@@ -80,8 +112,24 @@ func (p *Pusher) newPlan(n *sumu.Notification) *plan {
 		}
 		refs[r] = struct{}{}
 	}
+	if len(pl.channels) > 0 && pl.size() > 1 {
+		pl.seen = make(map[sumu.ConnectionRef]struct{})
+	}
 	pl.found = pl.size() == 0
 	return pl
+}
+
+// distinct returns the items that are not excluded, each once.
+func distinct(items []string, excluded map[string]struct{}) []string {
+	var out []string
+	known := make(map[string]struct{}, len(items))
+	for _, s := range items {
+		if !has(known, s) && !has(excluded, s) {
+			out = append(out, s)
+		}
+		known[s] = struct{}{}
+	}
+	return out
 }
 
 func (p *Pusher) prepare(pl *plan) error {
@@ -90,33 +138,30 @@ func (p *Pusher) prepare(pl *plan) error {
 		return err
 	}
 	switch {
-	case n.Event != nil:
-		return &sumu.Error{Op: "this pusher has no subscriptions to events", Kind: sumu.ErrUnsupported}
-	case len(n.Channels) > 0:
-		return &sumu.Error{Op: "this pusher has no channels", Kind: sumu.ErrUnsupported}
+	case n.Event != nil && p.events == nil:
+		return &sumu.Error{Op: "this pusher's store keeps no subscriptions to events", Kind: sumu.ErrUnsupported}
+	case len(n.Channels)+len(n.ExcludeChannels) > 0 && p.channels == nil:
+		return &sumu.Error{Op: "this pusher's store keeps no channels", Kind: sumu.ErrUnsupported}
 	case p.opts.RefuseEmptyUsers && n.EmptyUsers():
 		return invalid("users is empty; name at least one, or leave it out to reach everyone")
 	case pl.expired(p):
 		return errExpired
+	case n.Event != nil:
+		return nil
+	}
+	for _, c := range n.Channels {
+		if size := len(p.channelFrame(&sumu.Notification{ID: n.ID, From: n.From, Framed: n.Framed}, c)) + len(n.Data); size > sumu.MaxPayload {
+			op := fmt.Sprintf("channel %s: the message would have %d bytes; at most %d are allowed", c, size, sumu.MaxPayload)
+			return &sumu.Error{Op: op, Kind: sumu.ErrTooLarge}
+		}
 	}
 	data := []byte(n.Data)
-	if p.opts.Envelope {
+	if p.opts.Envelope && !n.Framed {
 		data = envelope(n)
 	}
-	var err error
-	pl.payload, err = sumu.NewPayload(data)
+	payload, err := sumu.NewPayload(data)
+	pl.own = &source{payload: payload}
 	return err
-}
-
-// envelope is built by hand, because encoding/json would rewrite the data.
-func envelope(n *sumu.Notification) []byte {
-	id, _ := json.Marshal(n.ID) // A string always marshals.
-	b := make([]byte, 0, len(n.Data)+len(id)+40)
-	b = append(b, `{"type":"notification","id":`...)
-	b = append(b, id...)
-	b = append(b, `,"data":`...)
-	b = append(b, n.Data...)
-	return append(b, '}')
 }
 
 func (pl *plan) expired(p *Pusher) bool {
@@ -129,10 +174,10 @@ func (pl *plan) excluded(r sumu.ConnectionRef) bool {
 
 // size is the number of units.
 func (pl *plan) size() int {
-	if pl.n.Everyone {
+	if pl.n.Everyone || pl.n.Event != nil {
 		return 1
 	}
-	return len(pl.users) + len(pl.refs)
+	return len(pl.channels) + len(pl.users) + len(pl.refs)
 }
 
 // units are the look-ups of a plan, in the order of its targets.
@@ -146,38 +191,6 @@ func (pl *plan) units() iter.Seq[unit] {
 				return
 			}
 		}
-	}
-}
-
-// lookup yields the connections of a unit. A connection that is named and has
-// no row is yielded with ErrGone.
-func (p *Pusher) lookup(ctx context.Context, u unit) iter.Seq2[sumu.Connection, error] {
-	n := u.plan.n
-	switch {
-	case u.everyone():
-		return p.store.All(ctx, n.Segment)
-	case u.isUser():
-		rows := p.store.ByUser(ctx, u.user())
-		if n.After == "" || u.user() != n.Users[0] {
-			return rows
-		}
-		return func(yield func(sumu.Connection, error) bool) {
-			for c, err := range rows {
-				if err == nil && c.ID <= n.After {
-					continue
-				}
-				if !yield(c, err) {
-					return
-				}
-			}
-		}
-	}
-	return func(yield func(sumu.Connection, error) bool) {
-		c, err := p.store.Get(ctx, u.ref())
-		if err != nil {
-			c = sumu.Connection{UserID: u.ref().UserID, ID: u.ref().ConnectionID}
-		}
-		yield(c, err)
 	}
 }
 
@@ -198,6 +211,9 @@ func shareTargets(plans []*plan) {
 			continue
 		}
 		keys[pl.n.Key()] = pl
+		if pl.n.Event != nil {
+			continue // A connection gets it for each of its subscriptions.
+		}
 		if f := first[pl.n.ID]; f == nil {
 			first[pl.n.ID] = pl
 		} else {
@@ -212,7 +228,15 @@ func shareTargets(plans []*plan) {
 // sameTargets keeps a key that was used twice from losing anything.
 func sameTargets(a, b *sumu.Notification) bool {
 	return a.Everyone == b.Everyone && a.Segment == b.Segment && a.After == b.After &&
-		slices.Equal(a.Users, b.Users) && slices.Equal(a.Connections, b.Connections)
+		slices.Equal(a.Users, b.Users) && slices.Equal(a.Connections, b.Connections) &&
+		slices.Equal(a.Channels, b.Channels) && sameEvent(a.Event, b.Event)
+}
+
+func sameEvent(a, b *sumu.Event) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Type == b.Type && bytes.Equal(a.Payload, b.Payload)
 }
 
 func set(items []string) map[string]struct{} {

@@ -72,9 +72,16 @@ import (
 
 // Options tune a [Pusher]. The zero value of a field is its default.
 type Options struct {
-	// Concurrency is how many posts are in flight at once. Default 64;
-	// 1 to 10,000.
+	// Concurrency is how many posts are in flight at once, of which a batch is
+	// one. Default 64; 1 to 10,000.
 	Concurrency int
+	// Batch is how many connections one request posts to at most, where the
+	// sender is a [sumu.BatchSender] and takes a batch for their endpoint. A
+	// connection waits half a second at most for others. A batch whose answer
+	// is lost may have been delivered to all of them, and is tried again.
+	// Default 1,000; at most 10,000; 1 or a negative value: each post is a
+	// request of its own.
+	Batch int
 	// Lookahead is how many users and connections are looked up in the store
 	// ahead of the posts, each in a goroutine. Default 16; 1 to 1,000. With 1
 	// they are looked up one after another, when their turn comes.
@@ -104,6 +111,10 @@ type Options struct {
 	// Envelope wraps the data as {"type":"notification","id":"…","data":…}.
 	// Default: clients receive the data alone.
 	Envelope bool
+	// BareChannels sends the members of a channel the data alone. Default:
+	// {"type":"message","channel":"…","from":"…","id":"…","data":…}, so that
+	// they can tell where it comes from; "from" is the user who sent it, if one did.
+	BareChannels bool
 	// RefuseEmptyUsers refuses a request whose list of users is empty, which
 	// by the wire format is for everyone. Default: as the wire format says.
 	RefuseEmptyUsers bool
@@ -116,10 +127,12 @@ type Options struct {
 
 // Pusher is a [sumu.Pusher]. It is safe for concurrent use.
 type Pusher struct {
-	store  sumu.Store
-	sender sumu.Sender
-	opts   Options
-	random func(time.Duration) time.Duration // from 0 up to it, without it
+	store    sumu.Store
+	channels sumu.ChannelStore      // nil: the store keeps none
+	events   sumu.SubscriptionStore // nil: the store keeps none
+	sender   sumu.Sender
+	opts     Options
+	random   func(time.Duration) time.Duration // from 0 up to it, without it
 }
 
 var _ sumu.Pusher = (*Pusher)(nil)
@@ -132,6 +145,7 @@ func New(store sumu.Store, sender sumu.Sender, optFns ...func(*Options)) (*Pushe
 		fn(&o)
 	}
 	o.Concurrency = cmp.Or(o.Concurrency, 64)
+	o.Batch = max(cmp.Or(o.Batch, 1_000), 0)
 	o.Lookahead = cmp.Or(o.Lookahead, 16)
 	o.Tries = cmp.Or(o.Tries, 3)
 	o.Backoff = cmp.Or(o.Backoff, 100*time.Millisecond)
@@ -151,6 +165,7 @@ func New(store sumu.Store, sender sumu.Sender, optFns ...func(*Options)) (*Pushe
 	}
 	errs = append(errs,
 		inRange("Concurrency", o.Concurrency, 1, 10_000),
+		inRange("Batch", o.Batch, 0, 10_000),
 		inRange("Lookahead", o.Lookahead, 1, 1_000),
 		inRange("Tries", o.Tries, 1, 10),
 		inRange("Backoff", o.Backoff, time.Millisecond, time.Minute),
@@ -160,7 +175,10 @@ func New(store sumu.Store, sender sumu.Sender, optFns ...func(*Options)) (*Pushe
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Pusher{store: store, sender: sender, opts: o, random: rand.N[time.Duration]}, nil
+	p := &Pusher{store: store, sender: sender, opts: o, random: rand.N[time.Duration]}
+	p.channels, _ = store.(sumu.ChannelStore)
+	p.events, _ = store.(sumu.SubscriptionStore)
+	return p, nil
 }
 
 func inRange[T int | time.Duration](name string, v, low, high T) error {
@@ -182,7 +200,7 @@ func invalid(format string, args ...any) error {
 //   - ErrInvalid for a notification that does not validate, and ErrTooLarge for
 //     one over [sumu.MaxPayload]: refused before any post,
 //   - ErrExpired when the notification's deadline has passed,
-//   - ErrUnsupported for channels and events, which need a store that keeps them,
+//   - ErrUnsupported for channels and events, where the store does not keep them,
 //   - ErrForbidden when the sender is refused: the batch stops,
 //   - the store's error, or that of ctx, when it cut the push short.
 //

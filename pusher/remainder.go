@@ -1,6 +1,7 @@
 package pusher
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -26,7 +27,7 @@ const maxPart = 24
 // push came nowhere: else a push that never gets anywhere would go on for ever.
 func (pl *plan) finish(attempts int) {
 	retry := children{plan: pl, letter: "r", attempt: pl.n.Attempt + 1, attempts: attempts}
-	retry.addRefs(pl.again)
+	retry.addTargets(pl.again)
 	retry.addFailed(pl.failedUnits)
 	lost := children{plan: pl, letter: "l", attempt: attempts, attempts: attempts}
 	lost.addFailed(pl.lostUnits)
@@ -40,9 +41,15 @@ func (pl *plan) finish(attempts int) {
 	} else {
 		pl.result.Requeued += len(pl.left)
 	}
-	rest.addRefs(pl.left)
-	if !pl.found {
+	rest.addTargets(pl.left)
+	switch {
+	case pl.found:
+	case pl.cut == nil:
 		rest.addUnits(pl.reached.index, pl.size(), pl.last)
+	case mayYet(pl.cut):
+		retry.addUnits(pl.reached.index, pl.size(), pl.last)
+	default:
+		lost.addUnits(pl.reached.index, pl.size(), pl.last)
 	}
 }
 
@@ -58,10 +65,30 @@ type children struct {
 // lost reports whether the targets have been tried for the last time.
 func (c *children) lost() bool { return c.attempt >= c.attempts }
 
-func (c *children) addRefs(refs []sumu.ConnectionRef) {
+// addTargets adds connections by name. What was made for members of a channel
+// or subscribers of an event goes with them as it is.
+func (c *children) addTargets(targets []target) {
+	var order []*source
+	refs := make(map[*source][]sumu.ConnectionRef)
+	for _, t := range targets {
+		if refs[t.src] == nil {
+			order = append(order, t.src)
+		}
+		refs[t.src] = append(refs[t.src], t.ref)
+	}
+	for _, src := range order {
+		c.addRefs(refs[src], src)
+	}
+}
+
+func (c *children) addRefs(refs []sumu.ConnectionRef, src *source) {
 	for len(refs) > 0 {
 		n := c.fit(len(refs), func(i int) int { return len(refs[i].UserID) + len(refs[i].ConnectionID) })
 		child := c.child()
+		child.ExcludeChannels = nil // They were found not to be in them.
+		if src.attached {
+			child.Data, child.Framed, child.From = src.payload.Bytes(), true, ""
+		}
 		child.Connections = slices.Clone(refs[:n])
 		c.add(child)
 		refs = refs[n:]
@@ -70,8 +97,8 @@ func (c *children) addRefs(refs []sumu.ConnectionRef) {
 
 // fit returns how many of n targets go into one child.
 func (c *children) fit(n int, size func(i int) int) int {
-	room := maxMessage - len(c.plan.n.Data)
-	for _, list := range [][]string{c.plan.n.ExcludeUsers, c.plan.n.ExcludeConnections} {
+	room := maxMessage - max(len(c.plan.n.Data), sumu.MaxPayload)
+	for _, list := range [][]string{c.plan.n.ExcludeUsers, c.plan.n.ExcludeConnections, c.plan.n.ExcludeChannels, c.plan.channels} {
 		for _, s := range list {
 			room -= len(s) + len(`"",`)
 		}
@@ -92,7 +119,7 @@ func (c *children) addFailed(units []failedUnit) {
 	pl := c.plan
 	for len(units) > 0 {
 		if pl.n.Everyone || units[0].last != (sumu.ConnectionRef{}) {
-			c.addUnits(units[0].index, units[0].index+1, units[0].last)
+			c.addUnits(units[0].index, units[0].index+1, place{ref: units[0].last})
 			units = units[1:]
 			continue
 		}
@@ -115,6 +142,7 @@ func (c *children) addFailed(units []failedUnit) {
 				child.Connections = append(child.Connections, u.ref())
 			}
 		}
+		child.ExcludeChannels = append(child.ExcludeChannels, pl.channels...)
 		c.resume(&child)
 		c.add(child)
 		units = units[n:]
@@ -123,34 +151,64 @@ func (c *children) addFailed(units []failedUnit) {
 
 // addUnits adds what is left of the units from one to another; last is the
 // last connection found in the first of them.
-func (c *children) addUnits(from, to int, last sumu.ConnectionRef) {
+func (c *children) addUnits(from, to int, last place) {
 	pl := c.plan
 	child := c.child()
 	if pl.n.Everyone {
 		child.Everyone = true
 		child.Segment = pl.n.Segment
-		if last != (sumu.ConnectionRef{}) {
-			child.Segment.After = last
+		if last != (place{}) {
+			child.Segment.After = last.ref
 		}
 		c.add(child)
 		return
 	}
-	users := len(pl.users)
-	if from < users {
-		child.Users = slices.Clone(pl.users[from:min(to, users)])
-		child.After = last.ConnectionID
-		c.resume(&child)
+	if pl.n.Event != nil {
+		child.Event = &sumu.Event{Type: pl.n.Event.Type, Payload: pl.n.Event.Payload}
+		child.After = cmp.Or(last.cursor, pl.n.After)
+		c.add(child)
+		return
 	}
-	if to > users {
-		child.Connections = slices.Clone(pl.refs[max(from-users, 0) : to-users])
+	child.Channels, from, to = cutOff(pl.channels, from, to)
+	passed := pl.channels[:len(pl.channels)-len(child.Channels)]
+	child.ExcludeChannels = append(child.ExcludeChannels, passed...)
+	child.After = last.cursor
+	if len(child.Channels) == 0 {
+		child.After = last.ref.ConnectionID
 	}
+	child.Users, from, to = cutOff(pl.users, from, to)
+	child.Connections, _, _ = cutOff(pl.refs, from, to)
+	c.resume(&child)
 	c.add(child)
 }
 
-// resume keeps the plan's own cursor when the child begins with the same user.
+// cutOff returns items[from:to] as far as there are any, and what is left of
+// the range for the list behind it.
+func cutOff[T any](items []T, from, to int) (part []T, restFrom, restTo int) {
+	n := len(items)
+	if from < n {
+		part = slices.Clone(items[from:min(to, n)])
+	}
+	return part, max(from-n, 0), max(to-n, 0)
+}
+
+// resume keeps the plan's own cursor when the child begins with the same
+// channel or user.
 func (c *children) resume(child *sumu.Notification) {
 	n := c.plan.n
-	if child.After == "" && len(child.Users) > 0 && len(n.Users) > 0 && child.Users[0] == n.Users[0] {
+	first := func(list []string) string {
+		if len(list) == 0 {
+			return ""
+		}
+		return list[0]
+	}
+	switch {
+	case child.After != "":
+	case len(n.Channels) > 0:
+		if first(child.Channels) == n.Channels[0] {
+			child.After = n.After
+		}
+	case first(child.Users) != "" && first(child.Users) == first(n.Users):
 		child.After = n.After
 	}
 }
@@ -167,7 +225,7 @@ func (c *children) child() sumu.Notification {
 // withoutTargets is what children have in common with their parent.
 func withoutTargets(n *sumu.Notification) sumu.Notification {
 	shell := *n
-	shell.Users, shell.Connections, shell.Everyone = nil, nil, false
+	shell.Users, shell.Channels, shell.Connections, shell.Everyone, shell.Event = nil, nil, nil, false, nil
 	shell.Segment, shell.After = sumu.Segment{}, ""
 	return shell.Clone()
 }

@@ -19,10 +19,13 @@ const (
 
 // job is one post.
 type job struct {
-	plan  *plan
-	conn  sumu.Connection
-	tries int
-	err   error // of the last try; errNotStarted when there was none
+	plan    *plan
+	src     *source
+	conn    sumu.Connection
+	tries   int
+	err     error // of the last try; errNotStarted when there was none
+	batched bool  // the last try was one of a batch
+	alone   bool  // a batch has refused it
 }
 
 var errNotStarted = errors.New("not started")
@@ -41,6 +44,7 @@ type run struct {
 	ready   []job              // before the stream's: due again, or held back till now
 	retry   []job              // for the next round
 	lines   map[sumu.ConnectionRef]*line
+	batches batches
 	taken   int
 	workers int
 	wg      sync.WaitGroup
@@ -66,6 +70,7 @@ func newRun(ctx context.Context, p *Pusher, plans []*plan) *run {
 	if len(plans) > 1 {
 		r.lines = make(map[sumu.ConnectionRef]*line)
 	}
+	r.batches.init(p)
 	// Looking up ends at stopAt: afterwards there must be time to hand the
 	// remainder on.
 	cancel := func() {}
@@ -131,18 +136,24 @@ func (r *run) stopLocked(cause error) {
 	}
 }
 
+// task is what a worker does in a turn: some posts, one after another, or a batch.
+type task struct {
+	jobs  []job
+	batch *batch
+}
+
 // work posts until nothing is left.
 func (r *run) work() {
-	t := newPatience(r.ctx, r.p.opts.PostTimeout)
-	defer t.end()
-	chunk := make([]job, 0, maxChunk)
-	for {
-		chunk = r.turn(chunk)
-		if len(chunk) == 0 {
-			return
+	p := newPatience(r.ctx, r.p.opts.PostTimeout)
+	defer p.end()
+	t := task{jobs: make([]job, 0, maxChunk)}
+	for r.turn(&t) {
+		if t.batch != nil {
+			r.postBatch(p, t.batch)
+			continue
 		}
-		for i := range chunk {
-			r.post(t, &chunk[i])
+		for i := range t.jobs {
+			r.post(p, &t.jobs[i])
 		}
 	}
 }
@@ -172,7 +183,10 @@ func (r *run) prune(j *job) {
 	var removed bool
 	err := safely(func() (err error) {
 		removed, err = r.p.store.Prune(r.ctx, ref, r.p.opts.Now().Add(-r.p.opts.PruneAge))
-		return err
+		if err != nil || !removed && !j.src.attached {
+			return err
+		}
+		return r.p.detach(r.ctx, j)
 	})
 	if removed || err != nil {
 		r.p.observePruned(r.ctx, ref, err)
@@ -196,6 +210,15 @@ func newPatience(parent context.Context, timeout time.Duration) *patience {
 }
 
 func (t *patience) post(s sumu.Sender, j *job) error {
+	err := post(t.begin(), s, j)
+	if t.done() && err != nil {
+		return t.timedOut(err)
+	}
+	return err
+}
+
+// begin returns the context of the next post; done must follow.
+func (t *patience) begin() context.Context {
 	if t.ctx == nil {
 		ctx, cancel := context.WithCancelCause(t.parent)
 		t.ctx, t.cancel = ctx, cancel
@@ -203,22 +226,28 @@ func (t *patience) post(s sumu.Sender, j *job) error {
 	} else {
 		t.timer.Reset(t.timeout)
 	}
-	err := post(t.ctx, s, j)
+	return t.ctx
+}
+
+// done reports whether the post has had all of its time.
+func (t *patience) done() (late bool) {
 	if t.timer.Stop() {
-		return err
+		return false
 	}
 	// The timer has fired: this context is spent.
-	if err != nil && context.Cause(t.ctx) == errPostTimeout { // Ours, never wrapped.
-		err = &sumu.Error{Op: "no answer in " + t.timeout.String(), Kind: sumu.ErrUnavailable, Err: err}
-	}
+	late = context.Cause(t.ctx) == errPostTimeout // Ours, never wrapped.
 	t.cancel(nil)
 	t.ctx = nil
-	return err
+	return late
+}
+
+func (t *patience) timedOut(err error) error {
+	return &sumu.Error{Op: "no answer in " + t.timeout.String(), Kind: sumu.ErrUnavailable, Err: err}
 }
 
 func post(ctx context.Context, s sumu.Sender, j *job) (err error) {
 	defer sumu.RecoverTo(&err)
-	return s.Post(ctx, j.conn, j.plan.payload)
+	return s.Post(ctx, j.conn, j.src.payload)
 }
 
 func (t *patience) end() {

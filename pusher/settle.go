@@ -9,39 +9,64 @@ import (
 	"github.com/sumu-live/sumu"
 )
 
-// turn settles the posts of a worker and gives it the next ones; none: there
-// is nothing left for it.
-func (r *run) turn(done []job) []job {
+// turn settles the posts of a worker and gives it the next ones. It reports
+// false when there is nothing left for it.
+func (r *run) turn(t *task) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	done := t.jobs
+	if t.batch != nil {
+		done = t.batch.jobs
+	}
 	for i := range done {
 		r.settle(&done[i])
 		done[i] = job{}
 	}
-	next := done[:0]
-	want := min(maxChunk, 1+r.taken/(4*r.p.opts.Concurrency))
-	for len(next) < want {
-		j, ok := r.take()
-		if !ok {
-			break
-		}
-		next = append(next, j)
+	if t.batch != nil {
+		r.batches.landed(t.batch)
 	}
-	r.taken += len(next)
-	more := len(r.ready) > 0 || !r.ended
+	t.jobs, t.batch = t.jobs[:0], nil
+	r.fill(t)
+	r.taken += len(t.jobs)
+	more := len(r.ready) > 0 || !r.ended || r.batches.held > 0
 	switch {
-	case len(next) == 0:
+	case len(t.jobs) == 0 && t.batch == nil:
 		r.workers--
+		return false
 	case more && r.workers < r.p.opts.Concurrency && !r.stopped.Load():
 		r.workers++
 		r.wg.Go(r.work)
 	}
-	return next
+	return true
+}
+
+// fill gives a worker posts to be made alone, or else a batch.
+func (r *run) fill(t *task) {
+	want := min(maxChunk, 1+r.taken/(4*r.p.opts.Concurrency))
+	last := false // Nothing more comes into a batch by itself.
+	for len(t.jobs) < want && !last && !r.batches.crowded() && len(r.batches.full) == 0 {
+		j, ok := r.take()
+		if !ok {
+			last = true
+		} else if !r.batches.take(j) {
+			j.batched = false
+			t.jobs = append(t.jobs, j)
+		}
+	}
+	if len(t.jobs) > 0 || r.batches.held == 0 {
+		return
+	}
+	if err := r.due(); err != nil {
+		r.stopLocked(err)
+	}
+	if !r.stopped.Load() {
+		t.batch = r.batches.next(last)
+	}
 }
 
 // take returns the next post that may be made now.
 func (r *run) take() (job, bool) {
-	if n := len(r.ready); n > 0 && !r.stopped.Load() {
+	if len(r.ready) > 0 && !r.stopped.Load() {
 		j := r.ready[0]
 		r.ready = r.ready[1:]
 		return j, true
@@ -83,7 +108,7 @@ func (r *run) due() error {
 // target to post to now.
 func (r *run) found(rw row) (job, bool) {
 	pl := rw.unit.plan
-	if pl.found {
+	if pl.found || pl.cut != nil {
 		return job{}, false // Stopped on the way: expired, or its scan has failed.
 	}
 	pl.reached = rw.unit
@@ -100,7 +125,7 @@ func (r *run) found(rw row) (job, bool) {
 		return job{}, false
 	}
 	ref := rw.conn.Ref()
-	pl.last = ref
+	pl.last = place{ref, rw.cursor}
 	if rw.unit.named() {
 		pl.passed(rw.unit)
 	}
@@ -111,7 +136,12 @@ func (r *run) found(rw row) (job, bool) {
 		pl.seen[ref] = struct{}{}
 	}
 	pl.result.Targets++
-	return r.admit(job{plan: pl, conn: rw.conn})
+	j := job{plan: pl, src: rw.src, conn: rw.conn, err: rw.refused}
+	if j.err != nil {
+		pl.fail(&j)
+		return job{}, false
+	}
+	return r.admit(j)
 }
 
 func (r *run) lookupFailed(pl *plan, rw row) {
@@ -128,9 +158,12 @@ func (r *run) lookupFailed(pl *plan, rw row) {
 	if pl.result.Err == nil {
 		pl.result.Err = rw.err
 	}
-	f := failedUnit{rw.unit.index, pl.last}
-	if sumu.Retryable(rw.err) || errors.Is(rw.err, sumu.ErrForbidden) {
-		// A right that is missing is one that somebody will add.
+	if rw.unit.resumes() {
+		pl.cut = rw.err
+		return
+	}
+	f := failedUnit{rw.unit.index, pl.last.ref}
+	if mayYet(rw.err) {
 		pl.failedUnits = append(pl.failedUnits, f)
 	} else {
 		pl.lostUnits = append(pl.lostUnits, f)
@@ -138,11 +171,15 @@ func (r *run) lookupFailed(pl *plan, rw row) {
 	pl.passed(rw.unit)
 }
 
+// mayYet reports whether a look-up may succeed later. A right that is missing
+// is one that somebody will add.
+func mayYet(err error) bool { return sumu.Retryable(err) || errors.Is(err, sumu.ErrForbidden) }
+
 // passed moves the search behind a unit: at its end, and at once where a stop
 // before its end must not have it looked up again.
 func (pl *plan) passed(u unit) {
 	pl.reached.index = u.index + 1
-	pl.last = sumu.ConnectionRef{}
+	pl.last = place{}
 	pl.found = pl.reached.index == pl.size()
 }
 
@@ -173,6 +210,11 @@ func (r *run) settle(j *job) {
 		res.Delivered++
 	case errors.Is(j.err, errNotStarted):
 		j.plan.leave(j)
+	case j.refused():
+		j.tries--
+		j.alone = true
+		r.ready = append(r.ready, *j)
+		return // Its line waits as well.
 	case errors.Is(j.err, sumu.ErrGone):
 		res.Gone++
 	case errors.Is(j.err, sumu.ErrForbidden):
@@ -213,7 +255,7 @@ func (r *run) advance(j *job) {
 // was the last attempt.
 func (r *run) again(j *job) {
 	pl := j.plan
-	pl.again = append(pl.again, j.conn.Ref())
+	pl.again = append(pl.again, target{j.conn.Ref(), j.src})
 	if pl.n.Attempt+1 >= r.p.opts.Attempts {
 		pl.fail(j)
 	} else {
@@ -241,14 +283,14 @@ func compareRefs(a, b sumu.ConnectionRef) int {
 	return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.ConnectionID, b.ConnectionID))
 }
 
-func (pl *plan) leave(j *job) { pl.left = append(pl.left, j.conn.Ref()) }
+func (pl *plan) leave(j *job) { pl.left = append(pl.left, target{j.conn.Ref(), j.src}) }
 
 // settleRest accounts for what is still waiting when the run has ended.
 func (r *run) settleRest() {
 	for i := range r.retry {
 		r.again(&r.retry[i])
 	}
-	rest := r.ready
+	rest := append(r.ready, r.batches.waiting()...)
 	for _, l := range r.lines {
 		rest = append(rest, l.waiting...)
 	}

@@ -33,6 +33,9 @@ const (
 	deadlineForgotten
 	emptyConnections
 	noRecords
+	batchLostTaken
+	batchOneForAll
+	batchRefusalFinal
 )
 
 var rules = []struct {
@@ -66,4 +69,7 @@ var rules = []struct {
 	{deadlineForgotten, "9: children do not repeat the deadline"},
 	{emptyConnections, "9: a child without connections is for everyone"},
 	{noRecords, "10: there is no state table"},
+	{batchLostTaken, "a batch without an answer is taken as delivered"},
+	{batchOneForAll, "a batch has one outcome for all"},
+	{batchRefusalFinal, "what a batch cannot post is not posted at all"},
 }

@@ -178,15 +178,9 @@ func (s *seam) Post(ctx context.Context, c sumu.Connection, p *sumu.Payload) err
 	}
 	r, conn := w.reqs[body.N], w.conn(c.Ref())
 	w.judgePost(r, conn, begun)
-	late := false
-	if w.plan.slow > 0 && !w.calm {
-		s.busy, s.waits = time.Now().Add(w.plan.slow), ctx
-		err := s.turn()
-		late = time.Now().Before(s.busy)
-		s.busy = time.Time{}
-		if err != nil {
-			return err
-		}
+	late, err := s.linger(ctx)
+	if err != nil {
+		return err
 	}
 	faulty := !w.calm && w.chance(w.plan.faults)
 	switch {
@@ -216,6 +210,19 @@ func (s *seam) Post(ctx context.Context, c sumu.Connection, p *sumu.Payload) err
 	s.ok[body.N][conn]++
 	w.tracef("post %d to %v", body.N, c.Ref())
 	return nil
+}
+
+// linger is the time that an answer takes.
+func (s *seam) linger(ctx context.Context) (late bool, err error) {
+	w := s.w
+	if w.plan.slow == 0 || w.calm {
+		return false, nil
+	}
+	s.busy, s.waits = time.Now().Add(w.plan.slow), ctx
+	err = s.turn()
+	late = time.Now().Before(s.busy)
+	s.busy = time.Time{}
+	return late, err
 }
 
 func (w *world) conn(ref sumu.ConnectionRef) *simConn {

@@ -71,6 +71,8 @@ type walkPlan struct {
 	tries      int
 	segments   int
 	inline     int  // bytes of a remainder in one record; 0: as ever
+	batch      int  // posts of one request to a node; 0: none
+	oldNodes   int  // of 100 batches are refused
 	unrecorded bool // there is no state table: at least once
 }
 
@@ -109,7 +111,8 @@ type queued struct {
 // stats prove that the walks go where they should.
 type stats struct {
 	steps, posts, repeats, lostAnswers, crashes, faults, takeovers, resumed, children,
-	held, deadLetters, redriven, conflicts, cut, pieces, unrecorded int
+	held, deadLetters, redriven, conflicts, cut, pieces, unrecorded,
+	batches, batched, lostBatches, refusedBatches int
 }
 
 func (s *stats) add(o stats) {
@@ -129,6 +132,10 @@ func (s *stats) add(o stats) {
 	s.cut += o.cut
 	s.pieces += o.pieces
 	s.unrecorded += o.unrecorded
+	s.batches += o.batches
+	s.batched += o.batched
+	s.lostBatches += o.lostBatches
+	s.refusedBatches += o.refusedBatches
 }
 
 var bg = context.Background()
@@ -170,6 +177,9 @@ func newWorld(seed uint64, broken rule, st *stats) *world {
 	if w.rng.IntN(4) == 0 {
 		w.plan.inline = 100
 	}
+	if w.rng.IntN(2) == 0 {
+		w.plan.batch, w.plan.oldNodes = pick(2, 3, 10), pick(0, 0, 0, 30)
+	}
 	w.plan.unrecorded = broken == none && w.plan.kind != fifoOrder && w.rng.IntN(12) == 0
 	if w.rng.IntN(4) == 0 {
 		w.plan.skew = 400 * time.Millisecond
@@ -199,7 +209,7 @@ func (w *world) connect(user, id string) {
 	}
 	w.conns = append(w.conns, c)
 	w.must(w.store.Put(bg, sumu.Connection{
-		UserID: user, ID: id, ConnectedAt: time.Now().Add(-time.Hour), DeleteAt: time.Now().Add(1000 * time.Hour * 24),
+		UserID: user, ID: id, Endpoint: nodes[w.rng.IntN(len(nodes))], ConnectedAt: time.Now().Add(-time.Hour), DeleteAt: time.Now().Add(1000 * time.Hour * 24),
 	}))
 }
 

@@ -28,6 +28,7 @@ test: check-machine components lint ## Everything: lint, all tests with real com
 	@tools/secrets.sh $(LOGS)
 	go test -count=1 -run Model ./presence ./pusher # Many more walks than the race detector has time for.
 	cd test/interop && SUMU_E2E=1 go test -p 1 -race -shuffle=on -timeout 10m ./...
+	$(E2E) go test -C test/iot -race -shuffle=on -timeout 10m ./...
 	cd bench && go test ./...
 
 .PHONY: test-slow
@@ -50,6 +51,10 @@ fuzz: ## Every Fuzz target for FUZZTIME each (default 20s)
 .PHONY: bench
 bench: ## Measure beside the peers, in one run
 	cd bench && go run .
+
+.PHONY: lambdas
+lambdas: ## The Lambda functions as zip files, in examples/serverless/dist
+	@go run ./examples/serverless/build
 
 .PHONY: check-machine
 check-machine:

@@ -20,12 +20,17 @@ func TestImportRulesSeeViolations(t *testing.T) {
 		"example.com/helper":             {dynamodb},
 		"authorizer":                     {"", jwx},
 		"awslambda":                      {"", lambda},
+		"channels":                       {"", "internal/ratelimit"},
+		"events":                         {"", "internal/ratelimit"},
 		"connstore/memstore":             {""},
 		"connstore/dynamostore":          {"", dynamodb},
 		"connstore/storetest":            {"", "testing"},
 		"gateway":                        {"", "net/http"},
+		"iot":                            {"", "github.com/aws/aws-sdk-go-v2/service/sts"},
+		"examples/iot":                   {"", "iot", lambda, "github.com/aws/aws-sdk-go-v2/service/iotdataplane"},
 		"internal/issuer":                {"crypto/rsa"},
 		"internal/leak":                  {"testing"},
+		"internal/ratelimit":             {"time"},
 		"notify":                         {""},
 		"notify/snsnotify":               {"", "notify", "github.com/aws/aws-sdk-go-v2/service/sns"},
 		"presence":                       {""},
@@ -56,6 +61,13 @@ func TestImportRulesSeeViolations(t *testing.T) {
 		{"notify", "authorizer", "notify reaches neither tokens, nor tables, nor sockets"},
 		{"pusher", "example.com/helper", "what runs anywhere reaches no AWS SDK"},
 		{"connstore/memstore", "connstore/dynamostore", "what runs anywhere reaches no AWS SDK"},
+		{"awslambda", "iot", "IoT Core and STS are called by iot and its examples alone"},
+		{"examples/serverless", "github.com/aws/aws-sdk-go-v2/service/iotdataplane", "IoT Core and STS are called by iot and its examples alone"},
+		{"iot", "pusher", "siblings do not import each other"},
+		{"channels", "connstore/dynamostore", "what runs anywhere reaches no AWS SDK"},
+		{"events", "example.com/helper", "what runs anywhere reaches no AWS SDK"},
+		{"channels", "notify", "siblings do not import each other"},
+		{"events", "channels", "siblings do not import each other"},
 		{"presence", "notify", "siblings do not import each other"},
 		{"gateway", "connstore/memstore", "siblings do not import each other"},
 		{"notify/snsnotify", "pusher", "siblings do not import each other"},
@@ -95,7 +107,7 @@ func TestImportRulesSeeViolations(t *testing.T) {
 // inModule gives the packages of this module their full paths: those that have
 // neither a dot in their first element nor belong to the standard library.
 func inModule(short importGraph) importGraph {
-	ours := []string{"", "authorizer", "awslambda", "connstore", "examples", "gateway", "internal", "notify", "presence", "pusher"}
+	ours := []string{"", "authorizer", "awslambda", "channels", "connstore", "events", "examples", "gateway", "internal", "iot", "notify", "presence", "pusher"}
 	full := func(path string) string {
 		first, _, _ := strings.Cut(path, "/")
 		if slices.Contains(ours, first) {

@@ -8,7 +8,7 @@ import (
 )
 
 // siblings point at the root, none at another.
-var siblings = []string{"authorizer", "connstore", "gateway", "notify", "presence", "pusher"}
+var siblings = []string{"authorizer", "channels", "connstore", "events", "gateway", "iot", "notify", "presence", "pusher"}
 
 // testHelpers are meant for tests only, ours or users'.
 var testHelpers = []string{"connstore/storetest", "sumutest", "internal/components", "internal/leak", "internal/ws/wstest"}
@@ -57,10 +57,21 @@ var importRules = []importRule{
 		name: "what runs anywhere reaches no AWS SDK",
 		why:  "a program on one machine must not carry the SDK; drivers for AWS are packages of their own",
 		of: func(pkg string) bool {
-			return slices.Contains([]string{"connstore/memstore", "gateway", "notify", "presence", "pusher"}, pkg)
+			return slices.Contains([]string{"channels", "connstore/memstore", "events", "gateway", "notify", "presence", "pusher"}, pkg)
 		},
 		never: func(_, imported string) bool { return within(imported, "github.com/aws") },
 		deep:  true,
+	},
+	{
+		name: "IoT Core and STS are called by iot and its examples alone",
+		why:  "who is on API Gateway, or on machines of their own, must not carry their clients",
+		of:   func(pkg string) bool { return !within(pkg, "iot") && !within(pkg, "examples/iot") },
+		never: func(_, imported string) bool {
+			pkg, ours := below(imported)
+			return ours && within(pkg, "iot") ||
+				within(imported, "github.com/aws/aws-sdk-go-v2/service/iotdataplane") ||
+				within(imported, "github.com/aws/aws-sdk-go-v2/service/sts")
+		},
 	},
 	{
 		name: "siblings do not import each other",

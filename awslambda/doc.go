@@ -9,6 +9,8 @@
 //	push, err := awslambda.NewPusher(worker)          // SQS, SNS, Kinesis -> sockets
 //	seen, err := awslambda.NewPresence(watcher)       // DynamoDB stream, delayed checks
 //	back, err := awslambda.NewBackend(awslambda.BackendOptions{Message: onMessage})
+//	way, err := awslambda.NewHTTP(vendor)             // a function URL or an HTTP API
+//	seen, err := awslambda.NewLifecycle(clients.Handle) // who comes and goes, on IoT Core
 //	lambda.Start(push)
 //
 // Their methods with the types of aws-lambda-go's events package serve who

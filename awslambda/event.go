@@ -17,6 +17,8 @@ const (
 	KindKinesis    Kind = "kinesis"
 	KindDynamoDB   Kind = "dynamodb" // a DynamoDB stream
 	KindSchedule   Kind = "schedule" // EventBridge rules and schedules
+	KindHTTP       Kind = "http"     // a function URL, or an HTTP API with the payload format 2.0
+	KindIoT        Kind = "iot"      // a lifecycle event of AWS IoT Core, from a rule
 )
 
 // event is an event of which the kind is known, and nothing else yet: one
@@ -61,14 +63,21 @@ func open(payload []byte) (*event, error) {
 		MethodARN  string `json:"methodArn"`
 		DetailType string `json:"detail-type"`
 		Source     string `json:"source"`
+		Version    string `json:"version"`
+		ClientID   string `json:"clientId"`
+		EventType  string `json:"eventType"`
 		Context    struct {
 			ConnectionID string `json:"connectionId"`
 			EventType    string `json:"eventType"`
+			HTTP         struct {
+				Method string `json:"method"`
+			} `json:"http"`
 		} `json:"requestContext"`
 	}
 	for name, into := range map[string]any{
 		"type": &head.Type, "methodArn": &head.MethodARN, "requestContext": &head.Context,
 		"detail-type": &head.DetailType, "source": &head.Source,
+		"version": &head.Version, "clientId": &head.ClientID, "eventType": &head.EventType,
 	} {
 		if raw, ok := members[name]; ok && json.Unmarshal(raw, into) != nil {
 			return nil, invalid("event has a %s of another shape than any known kind", name)
@@ -86,10 +95,14 @@ func open(payload []byte) (*event, error) {
 		default:
 			return nil, invalid("event of a WebSocket API is neither CONNECT, MESSAGE nor DISCONNECT")
 		}
+	case head.Version == "2.0" && head.Context.HTTP.Method != "":
+		e.kind = KindHTTP
+	case head.ClientID != "" && (head.EventType == "connected" || head.EventType == "disconnected"):
+		e.kind = KindIoT
 	case head.DetailType == "Scheduled Event" && (head.Source == "aws.events" || head.Source == "aws.scheduler"):
 		e.kind = KindSchedule
 	default:
-		return nil, invalid("event is of no known kind: no Records, no requestContext of a connection, no schedule")
+		return nil, invalid("event is of no known kind: no Records, no requestContext of a connection or of a request, no schedule, no lifecycle")
 	}
 	return e, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/sumu-live/sumu"
@@ -138,6 +139,33 @@ func ExampleNewSchedule() {
 	// null
 }
 
+func ExampleNewHTTP() {
+	h, err := awslambda.NewHTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s from %s", r.Method, r.URL.Path, r.RemoteAddr)
+	}))
+	if err != nil {
+		panic(err)
+	}
+	print(h, `{"version":"2.0","rawPath":"/connect","requestContext":{"http":{"method":"POST","sourceIp":"192.0.2.1"}}}`)
+	// Output:
+	// {"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"multiValueHeaders":null,"body":"POST /connect from 192.0.2.1","cookies":null}
+}
+
+func ExampleNewLifecycle() {
+	// In a program: iot.NewLifecycle(store, store), and its method Handle.
+	l, err := awslambda.NewLifecycle(func(_ context.Context, event []byte) error {
+		fmt.Println("applied:", string(event))
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+	print(l, `{"clientId":"ann-x","eventType":"connected","timestamp":1573002230757,"versionNumber":0}`)
+	// Output:
+	// applied: {"clientId":"ann-x","eventType":"connected","timestamp":1573002230757,"versionNumber":0}
+	// null
+}
+
 func ExampleNewMux() {
 	backend, err := awslambda.NewBackend(awslambda.BackendOptions{
 		Message: func(context.Context, sumu.BackendMessage) error { return nil },
@@ -154,7 +182,7 @@ func ExampleNewMux() {
 	}
 	print(m, `{"hello":"world"}`)
 	// Output:
-	// error: awslambda: event is of no known kind: no Records, no requestContext of a connection, no schedule: invalid
+	// error: awslambda: event is of no known kind: no Records, no requestContext of a connection or of a request, no schedule, no lifecycle: invalid
 }
 
 func ExampleCheckMessage() {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,6 +49,8 @@ func FuzzMux(f *testing.F) {
 	f.Add(kinesisEvent(`{"users":["ann"],"data":1}`))
 	f.Add(streamEvent("ann/a1"))
 	f.Add([]byte(scheduled))
+	f.Add([]byte(request))
+	f.Add([]byte(lifecycle))
 	_, _, ws := behind(f)
 	_, _, worker := realWorker(f)
 	store := new(memstore.Store)
@@ -63,6 +67,11 @@ func FuzzMux(f *testing.F) {
 		awslambda.Route{Kind: awslambda.KindSQS, Source: "checks", Handler: must(awslambda.NewPresence(w))},
 		awslambda.Route{Kind: awslambda.KindSQS, Source: "output", Handler: backend},
 		awslambda.Route{Kind: awslambda.KindSNS, Handler: backend},
+		awslambda.Route{Kind: awslambda.KindHTTP, Handler: must(awslambda.NewHTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(w, r.Body)
+			w.Header().Set("X-Path", r.URL.Path+r.RequestURI)
+		})))},
+		awslambda.Route{Kind: awslambda.KindIoT, Handler: must(awslambda.NewLifecycle(func(context.Context, []byte) error { return nil }))},
 		awslambda.Route{Kind: awslambda.KindKinesis, Handler: must(awslambda.NewPusher(worker))},
 		awslambda.Route{Kind: awslambda.KindDynamoDB, Handler: must(awslambda.NewPresence(w))},
 		awslambda.Route{Kind: awslambda.KindSchedule, Handler: must(awslambda.NewSchedule(func(context.Context) error { return nil }))},

@@ -37,7 +37,7 @@ func NewMux(routes ...Route) (*Mux, error) {
 		key := muxKey{r.Kind, r.Source}
 		switch r.Kind {
 		case KindSQS, KindSNS, KindKinesis, KindDynamoDB:
-		case KindAuthorizer, KindWebSocket, KindSchedule:
+		case KindAuthorizer, KindWebSocket, KindSchedule, KindHTTP, KindIoT:
 			if r.Source != "" {
 				errs = append(errs, invalid("route %d: events of the kind %s have no source", i, r.Kind))
 			}

@@ -33,6 +33,8 @@ func TestMuxTellsEventsApart(t *testing.T) {
 		awslambda.Route{Kind: awslambda.KindKinesis, Source: "simple-stream", Handler: named("kinesis")},
 		awslambda.Route{Kind: awslambda.KindDynamoDB, Source: "Example-Table", Handler: named("dynamodb")},
 		awslambda.Route{Kind: awslambda.KindSchedule, Handler: named("schedule")},
+		awslambda.Route{Kind: awslambda.KindHTTP, Handler: named("http")},
+		awslambda.Route{Kind: awslambda.KindIoT, Handler: named("iot")},
 	))
 	for _, tt := range []struct {
 		name  string
@@ -49,6 +51,9 @@ func TestMuxTellsEventsApart(t *testing.T) {
 		{"sns", golden(t, "sns-event.json"), "sns"},
 		{"kinesis", golden(t, "kinesis-event.json"), "kinesis"},
 		{"dynamodb", golden(t, "dynamodb-event.json"), "dynamodb"},
+		{"function URL", golden(t, "lambda-urls-request.json"), "http"},
+		{"HTTP API", golden(t, "apigw-v2-request-no-authorizer.json"), "http"},
+		{"lifecycle", []byte(lifecycle), "iot"},
 		{"rule", []byte(scheduled), "schedule"},
 		{"schedule", []byte(strings.Replace(scheduled, "aws.events", "aws.scheduler", 1)), "schedule"},
 	} {

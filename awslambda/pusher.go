@@ -3,6 +3,7 @@ package awslambda
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -30,6 +31,12 @@ type PusherOptions struct {
 	// partition key. The worker needs Records for it. FIFO queues always keep
 	// that of their groups.
 	Ordered bool
+	// Decode makes the notification requests out of a record of a Kinesis
+	// stream; with an error it yields what of the record is none, which goes to
+	// Reject. One record may hold several: it is done when all of them are.
+	// Package events has one for streams of events, events.Records. Default: a
+	// record is a request.
+	Decode func(data []byte) iter.Seq2[[]byte, error]
 	// Postpone makes an SQS message that failed invisible for a time before
 	// which it makes no sense to deliver it again. Its error is logged. Default
 	// nil: it is invisible for as long as the queue's visibility timeout, which
@@ -162,6 +169,9 @@ func (p *Pusher) kinesis(ctx context.Context, recs []record) events.KinesisEvent
 		for i := range recs {
 			recs[i].group = ""
 		}
+	}
+	if p.opts.Decode != nil {
+		recs = decodeAll(recs, p.opts.Decode)
 	}
 	answer := events.KinesisEventResponse{BatchItemFailures: []events.KinesisBatchItemFailure{}}
 	for i, out := range p.push(ctx, recs, true) {

@@ -57,6 +57,23 @@ func ExampleToConnections() {
 	// "pong" [{ann laptop}] <nil>
 }
 
+func ExampleToChannels() {
+	n, err := notify.ToChannels("Dinner is ready", "room.42")
+	n.ExcludeChannels = []string{"away"} // Not for those who are in this one too.
+	text, _ := n.MarshalJSON()
+	fmt.Println(string(text), err)
+	// Output:
+	// {"channels":["room.42"],"exclude_channels":["away"],"data":"Dinner is ready"} <nil>
+}
+
+func ExampleToEvent() {
+	n, err := notify.ToEvent("NESClick", map[string]any{"color": "blue", "x": 3})
+	text, _ := n.MarshalJSON()
+	fmt.Println(string(text), err)
+	// Output:
+	// {"event":{"type":"NESClick","payload":{"color":"blue","x":3}}} <nil>
+}
+
 func ExampleToEveryone() {
 	n, err := notify.ToEveryone(map[string]string{"type": "news"}, "ann")
 	text, _ := n.MarshalJSON()

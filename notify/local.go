@@ -119,6 +119,9 @@ func (l *Local) Send(ctx context.Context, n sumu.Notification) error {
 	}
 	n = n.Clone()
 	n.Data = bytes.Clone(n.Data)
+	if n.Event != nil {
+		n.Event.Payload = bytes.Clone(n.Event.Payload)
+	}
 
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -279,8 +279,16 @@ func TestLocalKeepsItsOwnCopy(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.Users[0], n.Data[0] = "bob", '2'
+		event := &sumu.Event{Type: "t", Payload: json.RawMessage(`1`)}
+		if err := l.Send(t.Context(), sumu.Notification{ID: "2", Event: event}); err != nil {
+			t.Fatal(err)
+		}
+		event.Payload[0] = '2'
 		if err := l.Close(t.Context()); err != nil {
 			t.Fatal(err)
+		}
+		if got := p.pushed[1].Event; string(got.Payload) != "1" {
+			t.Errorf("pushed the event %+v; the caller changed it", got)
 		}
 		if got := p.pushed[0]; got.Users[0] != "ann" || string(got.Data) != "1" {
 			t.Errorf("pushed %+v; the caller changed it", got)

@@ -62,6 +62,30 @@ func ToConnections(data any, refs ...sumu.ConnectionRef) (sumu.Notification, err
 	return build(data, sumu.Notification{Connections: slices.Clone(refs)})
 }
 
+// ToChannels returns a notification of data for all members of the channels,
+// who are told which one it comes from. ErrInvalid is returned as by [ToUsers].
+func ToChannels(data any, channels ...string) (sumu.Notification, error) {
+	if len(channels) == 0 {
+		return sumu.Notification{}, empty("channels")
+	}
+	return build(data, sumu.Notification{Channels: slices.Clone(channels)})
+}
+
+// ToEvent returns a notification of something that happened, for those who
+// have subscribed to it. ErrInvalid is returned for an empty type and for a
+// payload that cannot be encoded, ErrTooLarge for one over [sumu.MaxPayload].
+func ToEvent(eventType string, payload any) (sumu.Notification, error) {
+	text, err := encode(payload)
+	if err != nil {
+		return sumu.Notification{}, &sumu.Error{Op: "payload cannot be encoded as JSON", Kind: sumu.ErrInvalid, Err: err}
+	}
+	n := sumu.Notification{Event: &sumu.Event{Type: eventType, Payload: text}}
+	if err := n.Validate(); err != nil {
+		return sumu.Notification{}, err
+	}
+	return n, nil
+}
+
 // ToEveryone returns a notification of data for all connections, except those
 // of the excluded users. ErrInvalid is returned for data that cannot be encoded.
 func ToEveryone(data any, excludeUsers ...string) (sumu.Notification, error) {

@@ -76,6 +76,28 @@ func TestConstructorsRefuseAnEmptyList(t *testing.T) {
 	if _, err := notify.ToConnections(1); !errors.Is(err, sumu.ErrInvalid) {
 		t.Errorf("no connections: %v; want ErrInvalid", err)
 	}
+	if _, err := notify.ToChannels(1); !errors.Is(err, sumu.ErrInvalid) {
+		t.Errorf("no channels: %v; want ErrInvalid", err)
+	}
+	if _, err := notify.ToChannels(1, "room.1", "room #2"); !errors.Is(err, sumu.ErrInvalid) {
+		t.Errorf("a channel that cannot be: %v; want ErrInvalid", err)
+	}
+}
+
+func TestToEvent(t *testing.T) {
+	n, err := notify.ToEvent("t", json.RawMessage(`{ "a": 1.0 }`))
+	if err != nil || n.Event.Type != "t" || string(n.Event.Payload) != `{ "a": 1.0 }` || n.Data != nil {
+		t.Errorf("got %+v, %v", n, err)
+	}
+	if _, err := notify.ToEvent("", 1); !errors.Is(err, sumu.ErrInvalid) {
+		t.Errorf("no type: %v; want ErrInvalid", err)
+	}
+	if _, err := notify.ToEvent("t", func() {}); !errors.Is(err, sumu.ErrInvalid) {
+		t.Errorf("a payload that is no JSON: %v; want ErrInvalid", err)
+	}
+	if _, err := notify.ToEvent("t", strings.Repeat("x", sumu.MaxPayload)); !errors.Is(err, sumu.ErrTooLarge) {
+		t.Errorf("a payload that is too large: %v; want ErrTooLarge", err)
+	}
 }
 
 func TestDataIsEncodedAsItIs(t *testing.T) {

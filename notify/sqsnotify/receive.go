@@ -81,7 +81,7 @@ func (p *poller) receive() ([]received, error) {
 			types.MessageSystemAttributeNameSentTimestamp,
 			types.MessageSystemAttributeNameMessageGroupId,
 		},
-	})
+	}, keepAnswer)
 	if err != nil {
 		return nil, outbox.Classify(receiveOp, err)
 	}

@@ -11,13 +11,16 @@ import (
 )
 
 const (
-	// maxHeld is how many targets are held for batches, waiting or under way:
-	// what bounds their memory, and what a deadline leaves to the remainder.
-	maxHeld = 20_000
+	// maxHeld is how many targets wait for their batch to be posted, and
+	// maxFlying how many are being posted when no more batches are begun: what
+	// bounds their memory, and what a deadline leaves to the remainder.
+	maxHeld   = 8_000
+	maxFlying = 8_000
 	// maxBatchBytes is how long the ids of a batch may be together.
 	maxBatchBytes = 512 << 10
 	// maxWait is how long a target waits for others of its batch.
-	maxWait = 500 * time.Millisecond
+	maxWait  = 500 * time.Millisecond
+	maxSpare = 8
 	// prunesAtOnce is how many rows that a batch found gone are removed at a time.
 	prunesAtOnce = 8
 )
@@ -110,16 +113,16 @@ func (b *batches) close(of *batch) {
 	b.full = append(b.full, of)
 }
 
-// crowded closes what has waited long enough, and, when too many are held, the
-// largest. It reports whether no more may be held.
+// crowded closes what has waited long enough, and, when too many are held and
+// none are full, the largest. It reports whether no more may be held.
 func (b *batches) crowded() bool {
 	for len(b.order) > 0 && time.Since(b.order[0].since) >= maxWait {
 		b.close(b.order[0])
 	}
-	if b.held+b.flying < maxHeld {
+	if b.held < maxHeld {
 		return false
 	}
-	if len(b.full) == 0 && len(b.order) > 0 {
+	if len(b.full) == 0 {
 		largest := b.order[0]
 		for _, of := range b.order {
 			if len(of.jobs) > len(largest.jobs) {
@@ -131,8 +134,15 @@ func (b *batches) crowded() bool {
 	return true
 }
 
-// next returns a batch to be posted. With last, those that are not full are as well.
+// due reports whether a full batch may be posted now.
+func (b *batches) due() bool { return len(b.full) > 0 && b.flying < maxFlying }
+
+// next returns a batch to be posted; nil when there is none, or those under way
+// must land first. With last, those that are not full are posted as well.
 func (b *batches) next(last bool) *batch {
+	if b.flying >= maxFlying {
+		return nil
+	}
 	if last && len(b.full) == 0 && len(b.order) > 0 {
 		b.close(b.order[0])
 	}
@@ -151,7 +161,7 @@ func (b *batches) landed(of *batch) {
 	b.flying -= len(of.jobs)
 	clear(of.conns)
 	*of = batch{jobs: of.jobs[:0], conns: of.conns[:0]}
-	if len(b.spare) < 4 {
+	if len(b.spare) < maxSpare {
 		b.spare = append(b.spare, of)
 	}
 }

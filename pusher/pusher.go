@@ -19,6 +19,12 @@
 // Notifications of one batch reach a connection in their order, also when a
 // post has to be tried again. Those with the same ID reach it once.
 //
+// A sender that is a [sumu.BatchSender] posts to many connections of one node by
+// one request: the targets of a payload are collected by their endpoint as they
+// are found. Each still has an outcome of its own, and only what failed is tried
+// again; but when the answer to a batch is lost, each of its posts counts as one
+// whose answer was lost.
+//
 // # Queues
 //
 // A [Worker] does all of this for the messages of a queue, a topic or a stream:
@@ -53,8 +59,9 @@
 // remainder three; a redelivery one write that fails and one read.
 //
 // Memory is flat in the number of targets: connections are streamed from the
-// store, at most [Options.Concurrency] posts are in flight, and when too many
-// of them fail for a while the push stops and leaves the rest in the
+// store, at most [Options.Concurrency] posts are in flight, at most some 8,000
+// targets wait for their batch and as many are under way in batches, and when too
+// many posts fail for a while the push stops and leaves the rest in the
 // remainder. The exception is a batch in which several notifications share an
 // ID: it remembers their targets.
 package pusher

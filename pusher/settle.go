@@ -44,7 +44,7 @@ func (r *run) turn(t *task) bool {
 func (r *run) fill(t *task) {
 	want := min(maxChunk, 1+r.taken/(4*r.p.opts.Concurrency))
 	last := false // Nothing more comes into a batch by itself.
-	for len(t.jobs) < want && !last && !r.batches.crowded() && len(r.batches.full) == 0 {
+	for len(t.jobs) < want && !last && !r.batches.crowded() && !r.batches.due() {
 		j, ok := r.take()
 		if !ok {
 			last = true

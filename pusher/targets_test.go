@@ -125,7 +125,7 @@ func TestExpiredRowIsNoTarget(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	store := new(memstore.Store)
+	store := struct{ sumu.Store }{new(memstore.Store)} // Without its optional powers.
 	fill(t, store, 1, 1)
 	fromWire := func(text string) sumu.Notification {
 		n, err := sumu.ParseNotification([]byte(text))

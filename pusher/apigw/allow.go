@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,8 +36,8 @@ func (p *hostPattern) matches(a *address) bool {
 	return a.host == p.name
 }
 
-func parseHostPattern(s string) (hostPattern, error) {
-	bad := invalid("AllowedHosts: %q is neither a host, nor *.domain, nor an address, nor a network", s)
+func parseHostPattern(option, s string) (hostPattern, error) {
+	bad := invalid(option+": %q is neither a host, nor *.domain, nor an address, nor a network", s)
 	var p hostPattern
 	host, port, ok := cutPort(s)
 	if ip, err := netip.ParsePrefix(s); err == nil && ip.Addr().Is6() { // "fd00::/8" has colons, no port.
@@ -87,6 +88,9 @@ type endpoint struct {
 	wire   string  // the same, escaped
 	signed string  // the same, escaped once more
 	signer *signer
+
+	node    bool         // it takes batches
+	noBatch atomic.Int64 // but not before this moment, in ms
 }
 
 // maxEndpoints bounds the cache. A fleet has tens of nodes; more distinct
@@ -152,7 +156,14 @@ func (s *Sender) allow(a *address) error {
 			return s.checkScheme(a)
 		}
 	}
+	if s.isNode(a) {
+		return s.checkScheme(a)
+	}
 	return &sumu.Error{Op: "endpoint " + a.authority() + " is not among the allowed hosts", Kind: sumu.ErrInvalid}
+}
+
+func (s *Sender) isNode(a *address) bool {
+	return slices.ContainsFunc(s.nodes, func(p hostPattern) bool { return p.matches(a) })
 }
 
 func (s *Sender) checkScheme(a *address) error {
@@ -167,12 +178,13 @@ func (s *Sender) newEndpoint(a *address) (*endpoint, error) {
 	if err != nil {
 		return nil, invalid("endpoint has a path that is not plain")
 	}
-	region, ok := executeAPIRegion(a.host)
-	if !ok {
+	region, managed := executeAPIRegion(a.host)
+	if !managed {
 		region = s.region
 	}
 	const connections = "/@connections/"
 	e := &endpoint{address: *a, plain: plain + connections, wire: a.path + connections}
+	e.node = !managed && s.isNode(a) // API Gateway has no batches.
 	e.url = url.URL{Scheme: a.scheme(), Host: a.authority()}
 	e.signed = string(appendEscaped(nil, e.wire, true))
 	s.mu.Lock()

@@ -45,6 +45,14 @@
 // its host and port; a redirect is never followed. A row that names another
 // host fails alone, with ErrInvalid: a bad row must not stop a batch.
 //
+// # Nodes
+//
+// Hosts that [Options.NodeHosts] names are gateways of your own, and get the
+// posts of a payload in batches: one request for a thousand sockets, by
+// the default of package pusher. Each connection of a batch has an outcome of its own.
+// A batch whose answer is lost may have been delivered to any of its
+// connections, and ErrUnavailable is the outcome of all.
+//
 // # Cost
 //
 // The hash of a payload is computed once per notification and the signing key

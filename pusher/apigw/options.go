@@ -38,6 +38,13 @@ type Options struct {
 	// trusts every account of that region with payloads and session tokens.
 	AllowedHosts []string
 
+	// NodeHosts are hosts whose management API is that of package gateway, in
+	// the form of AllowedHosts: they are allowed too, and take many posts in one
+	// request (see [Sender.PostBatch]). Default: none. Any other host is taken
+	// for API Gateway, and so is a host of its own whatever is said here. A host
+	// that turns out to take no batches gets single posts, and loses none.
+	NodeHosts []string
+
 	// InsecureHTTP allows http:// to hosts other than this machine's loopback
 	// addresses. Payloads and session tokens then cross the network in clear.
 	InsecureHTTP bool
@@ -83,12 +90,13 @@ type Options struct {
 }
 
 // Sender posts to connections, looks them up and closes them. It is a
-// [sumu.Sender] and a [sumu.Disconnecter], and safe for concurrent use.
+// [sumu.BatchSender] and a [sumu.Disconnecter], and safe for concurrent use.
 type Sender struct {
 	creds     aws.CredentialsProvider
 	region    string
 	fallback  string // Options.Endpoint, normalised
 	allowed   []hostPattern
+	nodes     []hostPattern
 	insecure  bool
 	timeout   time.Duration
 	transport http.RoundTripper
@@ -103,7 +111,7 @@ type Sender struct {
 }
 
 var (
-	_ sumu.Sender       = (*Sender)(nil)
+	_ sumu.BatchSender  = (*Sender)(nil)
 	_ sumu.Disconnecter = (*Sender)(nil)
 )
 
@@ -150,13 +158,18 @@ func New(creds aws.CredentialsProvider, region string, optFns ...func(*Options))
 		now:       o.Now,
 		signers:   make(map[string]*signer),
 	}
-	for _, host := range o.AllowedHosts {
-		p, err := parseHostPattern(host)
-		if err != nil {
-			errs = append(errs, err)
+	patterns := func(option string, hosts []string) (list []hostPattern) {
+		for _, host := range hosts {
+			p, err := parseHostPattern(option, host)
+			if err != nil {
+				errs = append(errs, err)
+			}
+			list = append(list, p)
 		}
-		s.allowed = append(s.allowed, p)
+		return list
 	}
+	s.allowed = patterns("AllowedHosts", o.AllowedHosts)
+	s.nodes = patterns("NodeHosts", o.NodeHosts)
 	if o.Endpoint != "" {
 		errs = append(errs, s.setFallback(o.Endpoint))
 	}

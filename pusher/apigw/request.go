@@ -2,6 +2,7 @@ package apigw
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -38,11 +39,12 @@ type call struct {
 	data   []byte
 	hash   string
 	keep   bool // the body of the answer is wanted
+	most   int  // bytes of it; 0: maxBody
 
 	creds  aws.Credentials
 	status int
 	header http.Header
-	body   []byte // at most maxBody bytes; of a 400, or if it is to be kept
+	body   []byte // at most so many bytes; of a 400, or if it is to be kept
 	cut    error  // why the body did not come to its end
 }
 
@@ -56,6 +58,12 @@ func (s *Sender) do(ctx context.Context, k *call) error {
 	if err != nil {
 		return err
 	}
+	return s.send(ctx, e, k)
+}
+
+// send makes one request of an endpoint: about a connection, or without an id
+// about several.
+func (s *Sender) send(ctx context.Context, e *endpoint, k *call) (err error) {
 	if err := s.limit.wait(ctx); err != nil {
 		return err
 	}
@@ -138,6 +146,10 @@ func (s *Sender) newRequest(ctx context.Context, e *endpoint, k *call) *http.Req
 func (s *Sender) target(e *endpoint, id string) *url.URL {
 	path := append(make([]byte, 0, len(e.wire)+3*len(id)), e.wire...)
 	path = appendEscaped(path, id, false)
+	plain := e.plain
+	if id == "" { // Of a batch: without the slash.
+		path, plain = path[:len(path)-1], plain[:len(plain)-1]
+	}
 	u := &url.URL{Scheme: e.url.Scheme, Host: e.url.Host}
 	if s.owned != nil {
 		// Written as it is, where a RawPath would be decoded again to see
@@ -146,7 +158,7 @@ func (s *Sender) target(e *endpoint, id string) *url.URL {
 		return u
 	}
 	// A caller's transport may want to look at the path.
-	u.Path, u.RawPath = e.plain+id, string(path)
+	u.Path, u.RawPath = plain+id, string(path)
 	return u
 }
 
@@ -167,8 +179,9 @@ func (k *call) read(body io.ReadCloser) {
 		return
 	}
 	if k.keep || k.status == http.StatusBadRequest {
-		k.body, k.cut = io.ReadAll(io.LimitReader(body, maxBody))
-		if k.cut == nil && len(k.body) == maxBody {
+		most := cmp.Or(k.most, maxBody)
+		k.body, k.cut = io.ReadAll(io.LimitReader(body, int64(most)))
+		if k.cut == nil && len(k.body) == most {
 			k.cut = errTooLong
 		}
 		return

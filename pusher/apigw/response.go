@@ -42,13 +42,25 @@ func (s *Sender) call(ctx context.Context, k *call) error {
 	switch k.status {
 	case http.StatusTooManyRequests:
 		s.limit.throttled(k.c.ID)
-	case http.StatusForbidden, http.StatusUnauthorized, http.StatusBadRequest:
-		if strings.HasPrefix(k.errorType(), "ExpiredToken") {
-			s.replace(&k.creds)
+	default:
+		if s.expired(k) {
 			return &sumu.Error{Op: "credentials", Kind: sumu.ErrUnavailable, Err: k.responseError()}
 		}
 	}
 	return err
+}
+
+// expired reports whether the credentials were refused for their age. Then the
+// provider is asked for new ones.
+func (s *Sender) expired(k *call) bool {
+	switch k.status {
+	case http.StatusForbidden, http.StatusUnauthorized, http.StatusBadRequest:
+		if strings.HasPrefix(k.errorType(), "ExpiredToken") {
+			s.replace(&k.creds)
+			return true
+		}
+	}
+	return false
 }
 
 // outcome is nil for a success. The status comes first: the type is missing

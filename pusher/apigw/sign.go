@@ -118,6 +118,9 @@ func (m *moment) authorize(method string, e *endpoint, id, payloadHash string, l
 	b = append(b, '\n')
 	b = append(b, e.signed...)
 	b = appendEscapedTwice(b, id)
+	if id == "" { // Of a batch: without the slash.
+		b = b[:len(b)-1]
+	}
 	b = append(b, "\n\n"...)
 	if length > 0 { // The SDK's signer leaves it out of the signature when it is 0.
 		b = append(b, "content-length:"...)

@@ -15,8 +15,8 @@ import (
 const leaseKind = "lease"
 
 // lease is the record that says that this node lives; see the package's "Node
-// leases". It is taken for the first connection, before its row is written,
-// and from then on renewed by a goroutine that Shutdown ends.
+// leases". It is taken by the first Ready, or for the first connection before its
+// row is written, and from then on renewed by a goroutine that Shutdown ends.
 type lease struct {
 	g      *Gateway
 	holder string
@@ -73,6 +73,27 @@ func (l *lease) hold(ctx context.Context) (epoch int64, err error) {
 	l.began = true
 	go l.run()
 	return l.epoch.Load(), nil
+}
+
+// Ready returns nil while this gateway takes connections: it is not shutting
+// down, and its lease is held. The first call takes the lease, as a connection
+// does, so that a probe finds out about the table before a client does; from
+// then on it costs nothing. ErrClosed is returned once Shutdown was called,
+// ErrUnavailable without the lease.
+func (g *Gateway) Ready(ctx context.Context) error {
+	g.mu.RLock()
+	stopping := g.stopping
+	g.mu.RUnlock()
+	if stopping {
+		return &sumu.Error{Op: "gateway: shutting down", Kind: sumu.ErrClosed}
+	}
+	if g.lease == nil {
+		return nil
+	}
+	if _, err := g.lease.hold(ctx); err != nil {
+		return &sumu.Error{Op: "gateway: the lease is not held", Kind: sumu.ErrUnavailable}
+	}
+	return nil
 }
 
 func (l *lease) run() {

@@ -6,50 +6,37 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
-
-	"github.com/sumu-live/sumu"
 )
 
-// health answers GET /healthz: 200 when connections may be sent here, else 503
-// with the reason.
-//
-// The gateway takes its lease for the first connection, so a node that had none
-// is ready when the lease could be read: the table is there. From then on it is
-// ready as long as the lease is held. A probe costs 1 RCU.
+// health answers the probes. GET /healthz is 200 as long as the process answers
+// at all, also while it drains: what fails it is to be started anew. GET
+// /readyz is 200 when connections may be sent here, else 503 with the reason.
 type health struct {
-	leases   sumu.StateStore
-	endpoint string // the lease's key
-
-	held     atomic.Bool // the lease was seen
+	// ready is [gateway.Gateway.Ready]: the lease is held. The first probe takes
+	// it; later ones cost nothing.
+	ready    func(ctx context.Context) error
 	draining atomic.Bool
 }
 
-func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	reason := h.notReady(r.Context())
-	if reason != "" {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, reason+"\n")
+func (h *health) live(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") }
+
+func (h *health) readiness(w http.ResponseWriter, r *http.Request) {
+	if h.draining.Load() {
+		say(w, http.StatusServiceUnavailable, "draining")
 		return
 	}
-	_, _ = io.WriteString(w, "ready\n")
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if h.ready(ctx) != nil { // The log says why.
+		say(w, http.StatusServiceUnavailable, "the lease of this node is not held")
+		return
+	}
+	say(w, http.StatusOK, "ready")
 }
 
-func (h *health) notReady(ctx context.Context) string {
-	if h.draining.Load() {
-		return "draining"
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	lease, err := h.leases.LoadRecord(ctx, "lease", h.endpoint)
-	switch {
-	case err != nil:
-		return "the state table does not answer"
-	case lease.Rev > 1: // Revision 1 is that of a sweep, or of a node that is just taking it.
-		h.held.Store(true)
-	case h.held.Load():
-		return "the lease of this node is lost"
-	}
-	return ""
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n") // The prober has gone: nobody is left to tell.
 }

@@ -9,12 +9,10 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/sumu-live/sumu"
-	"github.com/sumu-live/sumu/connstore/memstore"
 	"github.com/sumu-live/sumu/internal/testlog"
 )
 
@@ -94,50 +92,41 @@ func TestNotifyStatus(t *testing.T) {
 	}
 }
 
-// brokenStore is a store whose records cannot be read.
-type brokenStore struct{ sumu.StateStore }
-
-func (brokenStore) LoadRecord(context.Context, string, string) (sumu.Record, error) {
-	return sumu.Record{}, &sumu.Error{Op: "load", Kind: sumu.ErrUnavailable}
-}
-
 func TestHealth(t *testing.T) {
-	store := new(memstore.Store)
-	h := &health{leases: store, endpoint: "http://127.0.0.1:8081/node-x"}
-	expect := func(when string, status int, says string) {
+	var lease error
+	h := &health{ready: func(context.Context) error { return lease }}
+	expect := func(when string, probe http.HandlerFunc, status int, says string) {
 		t.Helper()
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
-		if w.Code != status || !strings.Contains(w.Body.String(), says) {
+		probe(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		if w.Code != status || w.Body.String() != says+"\n" {
 			t.Errorf("%s: %d %q; want %d %q", when, w.Code, w.Body, status, says)
 		}
 	}
-	lease := sumu.Record{Kind: "lease", Key: h.endpoint, Value: []byte("x"), DeleteAt: time.Now().Add(time.Hour)}
-	save := func(rev int64) {
-		t.Helper()
-		lease.Rev = rev
-		if err := store.SaveRecord(t.Context(), lease); err != nil {
-			t.Fatal(err)
+	expect("with the lease", h.readiness, 200, "ready")
+	lease = &sumu.Error{Kind: sumu.ErrUnavailable}
+	expect("without", h.readiness, 503, "the lease of this node is not held")
+	expect("without", h.live, 200, "alive")
+	lease = nil
+	h.draining.Store(true)
+	expect("while draining", h.readiness, 503, "draining")
+	expect("while draining", h.live, 200, "alive")
+}
+
+func TestIsNode(t *testing.T) {
+	for endpoint, want := range map[string]bool{
+		"http://10.0.0.1:8080/node-abcdefghijklm":                 true,
+		"https://a.nodes.example.com/x/web-1-abcdefghijk27":       true,
+		"https://abc123.execute-api.us-east-1.amazonaws.com/prod": false,
+		"http://10.0.0.1:8080":                                    false,
+		"http://10.0.0.1:8080/node-abc":                           false,
+		"":                                                        false,
+		"/":                                                       false,
+	} {
+		if isNode(endpoint) != want {
+			t.Errorf("%q: %t, want %t", endpoint, !want, want)
 		}
 	}
-	expect("before the first connection", 200, "ready")
-	save(1)
-	expect("while the lease is taken", 200, "ready")
-	save(2)
-	expect("with the lease", 200, "ready")
-	if err := store.DeleteRecord(t.Context(), "lease", h.endpoint, 2); err != nil {
-		t.Fatal(err)
-	}
-	expect("when it has expired", 503, "lost")
-	save(1)
-	expect("when a sweep has it", 503, "lost")
-	save(2)
-	expect("when it was taken again", 200, "ready")
-	h.leases = brokenStore{}
-	expect("without the table", 503, "state table")
-	h.leases = store
-	h.draining.Store(true)
-	expect("while draining", 503, "draining")
 }
 
 // postedTo remembers the last connection.
@@ -163,7 +152,17 @@ func TestSender(t *testing.T) {
 		if (here.id == "c") != own || (there.id == "c") == own {
 			t.Errorf("%q: posted here %q, there %q", endpoint, here.id, there.id)
 		}
+		if batches := s.MaxBatch(sumu.Connection{Endpoint: endpoint}) > 1; batches == own {
+			t.Errorf("%q: batches %t", endpoint, batches)
+		}
 	}
+}
+
+func (p *postedTo) MaxBatch(sumu.Connection) int { return 7 }
+
+func (p *postedTo) PostBatch(_ context.Context, conns []sumu.Connection, _ *sumu.Payload) []error {
+	p.id = conns[0].ID
+	return make([]error, len(conns))
 }
 
 // TestRoutes: nothing but what is meant for everybody answers without a secret.
@@ -177,9 +176,10 @@ func TestRoutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer n.remote.Close()
-	n.health.leases = new(memstore.Store)
+	n.health.ready = func(context.Context) error { return nil }
 	for request, want := range map[string]int{
 		"GET /healthz":                     200,
+		"GET /readyz":                      200,
 		"GET /ws":                          426,
 		"POST /ws":                         403,
 		"POST /notify":                     401,

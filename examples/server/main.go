@@ -26,6 +26,7 @@ import (
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/authorizer"
 	"github.com/sumu-live/sumu/connstore/dynamostore"
+	"github.com/sumu-live/sumu/connstore/sweep"
 	"github.com/sumu-live/sumu/gateway"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
 	"github.com/sumu-live/sumu/pusher"
@@ -60,6 +61,8 @@ type node struct {
 	queue   *sqs.Client
 	worker  *pusher.Worker // delivers what Poll takes out of it
 	remote  *apigw.Sender
+	sweeper *sweep.Sweeper
+	records sumu.StateStore
 }
 
 // newNode ties the parts together. It calls nobody yet.
@@ -100,7 +103,7 @@ func newNode(s settings, cloud aws.Config, log *slog.Logger) (*node, error) {
 
 	// The sockets of the other nodes.
 	remote, err := apigw.New(s.nodeCredentials(), s.region, func(o *apigw.Options) {
-		o.AllowedHosts, o.InsecureHTTP = s.nodeHosts, s.insecureHTTP
+		o.NodeHosts, o.InsecureHTTP = s.nodeHosts, s.insecureHTTP
 	})
 	if err != nil {
 		return nil, err
@@ -125,9 +128,14 @@ func newNode(s settings, cloud aws.Config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What died without a word.
+	sweeper, err := newSweeper(store, remote, log)
+	if err != nil {
+		return nil, err
+	}
 	return &node{
 		settings: s, log: log, gateway: gw, client: client, queue: queue, worker: worker, remote: remote,
-		health: &health{leases: store, endpoint: gw.Endpoint()},
+		sweeper: sweeper, records: store, health: &health{ready: gw.Ready},
 	}, nil
 }
 
@@ -136,7 +144,8 @@ func newNode(s settings, cloud aws.Config, log *slog.Logger) (*node, error) {
 func (n *node) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", n.gateway)
-	mux.Handle("GET /healthz", n.health)
+	mux.HandleFunc("GET /healthz", n.health.live)
+	mux.HandleFunc("GET /readyz", n.health.readiness)
 	mux.Handle("POST /notify", notifyHandler(n.client, n.settings.notifySecret))
 	mux.Handle("/", n.gateway.Management(gateway.Credentials{ // All below Gateway.Endpoint.
 		AccessKeyID: n.settings.nodeKeyID, SecretAccessKey: n.settings.nodeSecret,

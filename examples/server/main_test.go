@@ -31,7 +31,7 @@ import (
 )
 
 // patience is how long something on another process may take.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // binary is the program, built once into binaryDir.
 var binary = sync.OnceValues(func() (path string, err error) {
@@ -45,6 +45,13 @@ var binary = sync.OnceValues(func() (path string, err error) {
 var binaryDir string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(clientsRole) != "" {
+		if err := runClients(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	var err error
 	if binaryDir, err = os.MkdirTemp("", "sumu-server-"); err != nil {
 		panic(err)
@@ -63,8 +70,11 @@ type fleet struct {
 	vars   []string
 }
 
-func newFleet(t *testing.T) *fleet {
-	dynamo, fauxqs := components.Dynoxide(t), components.Fauxqs(t)
+func newFleet(t *testing.T) *fleet { return newFleetOn(t, components.Dynoxide(t)) }
+
+// newFleetOn keeps its tables at an endpoint of DynamoDB.
+func newFleetOn(t *testing.T, dynamo string) *fleet {
+	fauxqs := components.Fauxqs(t)
 	iss, err := issuer.New("ES256")
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +101,7 @@ func newFleet(t *testing.T) *fleet {
 		"AWS_ENDPOINT_URL_DYNAMODB=" + dynamo, "AWS_ENDPOINT_URL_SQS=" + fauxqs,
 		"SUMU_CONNECTIONS_TABLE=" + name + "-c", "SUMU_STATE_TABLE=" + name + "-s", "SUMU_REQUESTS_QUEUE_URL=" + *queue.QueueUrl,
 		"SUMU_NODE_ACCESS_KEY_ID=nodes", "SUMU_NODE_SECRET_ACCESS_KEY=a secret of the nodes", "SUMU_NOTIFY_SECRET=" + notifySecret,
-		"SUMU_NODE_HOSTS=127.0.0.1:*", "SUMU_LEASE_TTL=3s", // So that a test may wait for its end.
+		"SUMU_NODE_HOSTS=127.0.0.1:*", "SUMU_LEASE_TTL=3s", "SUMU_SWEEP=1s", // So that a test may wait for them.
 		"JWT_ISSUER_JWKS_URI=" + provider.URL + issuer.Path, "JWT_ISSUER=" + provider.URL, "JWT_AUTHORIZED_AUDIENCES=chat",
 	}}
 }
@@ -104,10 +114,10 @@ type process struct {
 	url   string
 	cmd   *exec.Cmd
 	ended chan error
-	// posted is how many requests came to the management API. The endpoint of
-	// the node is a proxy, so that they can be counted.
-	posted   atomic.Int64
-	endpoint string
+	// How many requests came to the management API: of single posts, and of
+	// batches. The endpoint of the node is a proxy, so that they can be counted.
+	posted, batches atomic.Int64
+	endpoint        string
 }
 
 // start starts a node on a free address and waits until it is ready.
@@ -125,7 +135,11 @@ func (f *fleet) start(name string) *process {
 	// As a proxy must be: the Host header stays, because it is signed.
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			p.posted.Add(1)
+			if strings.HasSuffix(r.In.URL.Path, "/@connections") {
+				p.batches.Add(1)
+			} else {
+				p.posted.Add(1)
+			}
 			r.SetURL(&url.URL{Scheme: "http", Host: addr})
 			r.Out.Host = r.In.Host
 		},
@@ -190,9 +204,9 @@ func (f *fleet) until(what string, holds func() bool) {
 	}
 }
 
-// health returns what /healthz says; "" when nobody answers.
+// health returns what /readyz says; "" when nobody answers.
 func (p *process) health() string {
-	resp, err := http.Get(p.url + "/healthz")
+	resp, err := http.Get(p.url + "/readyz")
 	if err != nil {
 		return ""
 	}
@@ -201,15 +215,21 @@ func (p *process) health() string {
 	return string(body)
 }
 
-// join connects a user.
-func (f *fleet) join(p *process, user string) *wstest.Conn {
+// token lets a user in.
+func (f *fleet) token(user string) string {
 	f.t.Helper()
 	token, err := f.iss.Sign(map[string]any{"iss": f.issuer, "aud": "chat", "sub": user, "exp": time.Now().Add(time.Hour).Unix()})
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	return token
+}
+
+// join connects a user.
+func (f *fleet) join(p *process, user string) *wstest.Conn {
+	f.t.Helper()
 	r := wstest.Request(f.t, p.url+"/ws")
-	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Authorization", "Bearer "+f.token(user))
 	conn := wstest.Send(f.t, r, nil)
 	if resp, body := conn.Response(); resp.StatusCode != http.StatusSwitchingProtocols {
 		f.t.Fatalf("%s is refused: %s %s", user, resp.Status, body)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -57,6 +58,11 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	pollEnded := make(chan error, 1)
 	go func() { pollEnded <- n.poll(pollCtx) }()
 
+	sweepCtx, stopSweep := context.WithCancel(ctx)
+	defer stopSweep()
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { n.sweep(sweepCtx) })
+
 	n.log.Info("serving", "addr", listener.Addr().String(), "endpoint", n.gateway.Endpoint())
 	var errs []error
 	select {
@@ -73,11 +79,13 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	// delivered meanwhile, by the others too: the server stays until the end.
 	n.log.Info("draining", "sockets", n.gateway.Sockets())
 	n.health.draining.Store(true)
+	stopSweep()
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.settings.drain)
 	defer cancel()
 	errs = append(errs, n.gateway.Shutdown(deadline))
 	stopPoll()
 	errs = append(errs, <-pollEnded, stopWeb(web))
+	sweeping.Wait()
 	return errors.Join(errs...)
 }
 

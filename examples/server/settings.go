@@ -28,6 +28,7 @@ type settings struct {
 	notifySecret           string
 	trustedProxies         []netip.Prefix
 	leaseTTL, drain        time.Duration
+	sweepEvery             time.Duration
 
 	region                       string
 	connectionsTable, stateTable string
@@ -53,6 +54,7 @@ func readSettings(lookup func(name string) (value string, ok bool)) (settings, e
 		notifySecret:     e.secret("SUMU_NOTIFY_SECRET"),
 		leaseTTL:         e.duration("SUMU_LEASE_TTL", 30*time.Second),
 		drain:            e.duration("SUMU_DRAIN", 20*time.Second),
+		sweepEvery:       e.duration("SUMU_SWEEP", time.Minute),
 		region:           e.required("AWS_REGION"),
 		connectionsTable: e.get("SUMU_CONNECTIONS_TABLE", "connections"),
 		stateTable:       e.get("SUMU_STATE_TABLE", "state"),
@@ -68,6 +70,9 @@ func readSettings(lookup func(name string) (value string, ok bool)) (settings, e
 			break
 		}
 		s.trustedProxies = append(s.trustedProxies, p)
+	}
+	if 0 < s.sweepEvery && s.sweepEvery < time.Second {
+		e.bad("SUMU_SWEEP", "is shorter than 1s")
 	}
 	if u, err := url.Parse(s.endpoint); err == nil && u.Host != "" {
 		if u.Scheme == "http" && !s.insecureHTTP && !loopback(u.Hostname()) {

@@ -35,7 +35,7 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.listen != "127.0.0.1:8080" || s.node != "node" || s.connectionsTable != "connections" || s.stateTable != "state" ||
-		s.leaseTTL != 30*time.Second || s.drain != 20*time.Second || s.insecureHTTP || s.trustedProxies != nil {
+		s.leaseTTL != 30*time.Second || s.drain != 20*time.Second || s.sweepEvery != time.Minute || s.insecureHTTP || s.trustedProxies != nil {
 		t.Errorf("the defaults are %+v", s)
 	}
 	if !slices.Equal(s.nodeHosts, []string{"127.0.0.1:8081", "127.0.0.1:8082"}) || !slices.Equal(s.audiences, []string{"chat", "mobile"}) {

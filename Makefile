@@ -28,6 +28,7 @@ test: check-machine components lint ## Everything: lint, all tests with real com
 	@tools/secrets.sh $(LOGS)
 	go test -count=1 -run Model ./presence ./pusher # Many more walks than the race detector has time for.
 	cd test/interop && SUMU_E2E=1 go test -p 1 -race -shuffle=on -timeout 10m ./...
+	$(E2E) go test -C test/deploy -shuffle=on -timeout 20m ./...
 	$(E2E) go test -C test/iot -race -shuffle=on -timeout 10m ./...
 	cd bench && go test ./...
 
@@ -63,6 +64,7 @@ check-machine:
 .PHONY: components
 components: $(NODE_DONE)
 	@tools/chromium.sh >/dev/null
+	@go tool -modfile=tools/toxiproxy/go.mod -n server >/dev/null # Built here, so that no test waits for it.
 
 # Nothing of the packages is run on the way: they have no install scripts.
 $(NODE_DONE): test/tooling/package.json test/tooling/package-lock.json test/tooling/.npmrc

@@ -7,6 +7,8 @@
 // Each is started once for a test binary, when the first test asks for it, on a
 // free port of the loopback interface, and ends with the binary, however that
 // ends. Tests share it: they must not meet in its tables, queues or streams.
+// Only the emulators of API Gateway, which run a test's own functions, are
+// started for each test and end with it.
 //
 // A test that asks for a component is skipped unless SUMU_E2E is 1, as "make
 // test" sets it; then a component that cannot start fails the test. They are
@@ -14,9 +16,13 @@
 package components
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -49,6 +55,13 @@ func Fauxqs(t testing.TB) (endpoint string) {
 func Kinesalite(t testing.TB) (endpoint string) {
 	t.Helper()
 	return kinesalite.start(t)
+}
+
+// Toxiproxy returns the endpoint of the API of a proxy that delays, cuts and
+// resets connections as it is told. It is built when it is first asked for.
+func Toxiproxy(t testing.TB) (endpoint string) {
+	t.Helper()
+	return toxiproxy.start(t)
 }
 
 // component is a program, started once.
@@ -96,6 +109,14 @@ var (
 			return []string{"FAUXQS_PORT=" + strconv.Itoa(port), "FAUXQS_LOGGER=false"}
 		},
 	}
+	toxiproxy = component{
+		name:     "toxiproxy",
+		patience: 30 * time.Second,
+		command: func(tooling string, port int) ([]string, error) {
+			bin, err := goTool(filepath.Join(tooling, "../../tools/toxiproxy/go.mod"), "server")
+			return []string{bin, "-host", "127.0.0.1", "-port", strconv.Itoa(port)}, err
+		},
+	}
 	kinesalite = component{
 		name:     "kinesalite",
 		patience: 60 * time.Second,
@@ -106,6 +127,18 @@ var (
 		},
 	}
 )
+
+// goTool builds a tool of a module, unless it was built before, and returns
+// where it is.
+func goTool(modfile, name string) (bin string, err error) {
+	cmd := exec.Command("go", "tool", "-modfile="+modfile, "-n", name)
+	cmd.Dir = filepath.Dir(modfile)
+	out, err := cmd.Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %s", err, exit.Stderr)
+	}
+	return strings.TrimSpace(string(out)), err
+}
 
 // nodeProgram is a script that Node runs, kept to the loopback interface.
 func nodeProgram(tooling, script string) ([]string, error) {

@@ -22,6 +22,7 @@ func TestComponents(t *testing.T) {
 		"DynamoDBLocal": components.DynamoDBLocal,
 		"Fauxqs":        components.Fauxqs,
 		"Kinesalite":    components.Kinesalite,
+		"Toxiproxy":     components.Toxiproxy,
 	} {
 		t.Run(name, func(t *testing.T) {
 			endpoint := start(t)

@@ -64,34 +64,71 @@ func (c *component) try(tooling string) (endpoint string, err error) {
 	if err != nil {
 		return "", err
 	}
-	log, err := os.CreateTemp("", "sumu-component-")
+	l := launch{argv: argv, patience: c.patience, endpoint: fmt.Sprint("http://127.0.0.1:", port)}
+	if c.env != nil {
+		l.env = c.env(port)
+	}
+	log, end, err := l.start()
 	if err != nil {
 		return "", err
 	}
-	defer log.Close()
+	log.Close()
+	held.Store(l.endpoint, end)
+	return l.endpoint, nil
+}
+
+// launch is one start of a program.
+type launch struct {
+	argv, env []string
+	dir       string // default: the one of the test
+	endpoint  string // where it answers once it is ready
+	patience  time.Duration
+}
+
+// start returns once the program answers, with what it logs and with the pipe
+// that ends it.
+func (l *launch) start() (log *os.File, end io.Closer, err error) {
+	log, err = os.CreateTemp("", "sumu-component-")
+	if err != nil {
+		return nil, nil, err
+	}
 	defer os.Remove(log.Name())
-	cmd := exec.Command("sh", append([]string{"-c", guard, "guard"}, argv...)...)
+	cmd := exec.Command("sh", append([]string{"-c", guard, "guard"}, l.argv...)...)
 	// A file needs no goroutine that copies: one would count as leaked by the
 	// test that was the first to ask.
 	cmd.Stdout, cmd.Stderr = log, log
-	if c.env != nil {
-		cmd.Env = append(os.Environ(), c.env(port)...)
+	cmd.Dir = l.dir
+	if len(l.env) > 0 {
+		cmd.Env = append(os.Environ(), l.env...)
 	}
 	stdin, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
 	if err != nil {
-		return "", err
+		log.Close()
+		return nil, nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return "", err
+	end = &running{stdin, cmd}
+	if err := await(l.endpoint, l.patience, log); err != nil {
+		end.Close()
+		log.Close()
+		return nil, nil, err
 	}
-	endpoint = fmt.Sprint("http://127.0.0.1:", port)
-	if err := await(endpoint, c.patience, log); err != nil {
-		stdin.Close()
-		_ = cmd.Wait()
-		return "", err
-	}
-	held.Store(endpoint, stdin)
-	return endpoint, nil
+	return log, end, nil
+}
+
+// running is a program that has started.
+type running struct {
+	stdin io.Closer
+	cmd   *exec.Cmd
+}
+
+// Close ends the program and waits for its end.
+func (r *running) Close() error {
+	err := r.stdin.Close()
+	_ = r.cmd.Wait() // It was killed.
+	return err
 }
 
 // held keeps the pipes from being collected, which would close them.

@@ -33,6 +33,8 @@ type wire struct {
 	cut     context.CancelFunc
 	hung    chan struct{} // one for each post whose answer does not come
 
+	ledger *ledger // nil: none is kept
+
 	mu       sync.Mutex
 	answered map[post]int // by the node, and the process knows
 	lost     map[post]int // by the node, and the process never knows
@@ -79,14 +81,22 @@ func (w *wire) post(r *http.Request) (*http.Response, error) {
 		w.answers--
 	}
 	w.mu.Unlock()
-	out := r.Clone(context.WithoutCancel(r.Context()))
+	ctx := r.Context()
+	if w.ledger == nil { // What is begun arrives and is answered, also when the worker's time is over.
+		ctx = context.WithoutCancel(ctx)
+	}
+	out := r.Clone(ctx)
 	out.Body = io.NopCloser(bytes.NewReader(body))
+	if w.ledger != nil {
+		w.ledger.begun.Add(1)
+	}
 	resp, err := w.base.RoundTrip(out)
+	w.book(ctx, p, resp)
 	if err != nil {
 		return nil, err
 	}
 	w.mu.Lock()
-	if resp.StatusCode == http.StatusOK {
+	if resp.StatusCode < 300 { // serverless-offline answers 204.
 		if lose {
 			w.lost[p]++
 		} else {
@@ -122,9 +132,18 @@ type process struct {
 
 // start begins a process. It polls with short times, so that what it leaves
 // comes again soon.
-func (w *world) start(t *testing.T, answers int, tune func(*pusher.Options, *pusher.WorkerOptions, *sqsnotify.PollOptions)) *process {
+func (w *world) start(t *testing.T, answers int, tune tuning) *process {
 	t.Helper()
-	p := &process{wire: newWire(t, answers), ended: make(chan error, 1), results: make(map[string]sumu.Result)}
+	return w.run(t, newWire(t, answers), tune)
+}
+
+// tuning changes a process's options.
+type tuning = func(*pusher.Options, *pusher.WorkerOptions, *sqsnotify.PollOptions)
+
+// run begins a process with a network of its own.
+func (w *world) run(t *testing.T, network *wire, tune tuning) *process {
+	t.Helper()
+	p := &process{wire: network, ended: make(chan error, 1), results: make(map[string]sumu.Result)}
 	push := pusher.Options{Concurrency: concurrency}
 	push.Observer.DeadLetter = func(context.Context, sumu.Notification, error) {
 		p.countMu.Lock()
@@ -138,15 +157,12 @@ func (w *world) start(t *testing.T, answers int, tune func(*pusher.Options, *pus
 	if tune != nil {
 		tune(&push, &work, &poll)
 	}
-	store := w.newStore(t, p.wire)
+	store := w.newStore(t, w.dynamoClient(p.wire, w.roads.dynamo))
 	work.Records = store
-	queue := w.sqsClient(p.wire)
+	queue := w.sqsClient(p.wire, w.roads.fauxqs)
 
 	sender, err := apigw.New(creds, region, func(o *apigw.Options) {
-		o.Transport = p.wire
-		for _, n := range w.nodes {
-			o.AllowedHosts = append(o.AllowedHosts, n.api.Listener.Addr().String())
-		}
+		o.Transport, o.AllowedHosts = p.wire, w.hosts
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -174,6 +190,7 @@ func (w *world) start(t *testing.T, answers int, tune func(*pusher.Options, *pus
 
 func (p *process) handler(worker *pusher.Worker) sqsnotify.Handler {
 	return func(ctx context.Context, msgs []sqsnotify.Message) []error {
+		ctx, call := p.open(ctx)
 		batch := make([]pusher.Delivery, len(msgs))
 		for i, m := range msgs {
 			batch[i] = pusher.Delivery{Body: m.Body, MessageID: m.ID, Group: m.Group}
@@ -183,6 +200,7 @@ func (p *process) handler(worker *pusher.Worker) sqsnotify.Handler {
 		p.countMu.Lock()
 		defer p.countMu.Unlock()
 		for i, o := range outcomes {
+			p.settle(call, o)
 			errs[i] = sqsnotify.RetryAfter(o.Err, o.RetryAfter)
 			if o.Err != nil {
 				p.outcomes = append(p.outcomes, o.Err)

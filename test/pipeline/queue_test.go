@@ -28,10 +28,14 @@ func (w *world) newQueue(t *testing.T, name string, attributes map[string]string
 func (w *world) newQueues(t *testing.T) {
 	t.Helper()
 	deadURL, deadARN := w.newQueue(t, w.name+"-dead", nil)
-	w.deadURL = deadURL
-	w.queueURL, w.queueARN = w.newQueue(t, w.name, map[string]string{
-		"RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":"5"}`, deadARN),
-	})
+	w.deadURL, w.deadARN = deadURL, deadARN
+	w.queueURL, w.queueARN = w.newQueue(t, w.name, map[string]string{"RedrivePolicy": w.redrive(5)})
+}
+
+// redrive is the policy of a queue whose messages are given up when they were
+// received so often.
+func (w *world) redrive(receives int) string {
+	return fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":"%d"}`, w.deadARN, receives)
 }
 
 // topic returns the ARN of a topic in front of the queue.

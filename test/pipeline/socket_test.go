@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"maps"
 	"sync"
 	"testing"
@@ -12,7 +13,8 @@ import (
 
 // socket is a client that counts what it gets.
 type socket struct {
-	node *node
+	node *node // nil: an emulator's
+	post func(context.Context, sumu.Connection, *sumu.Payload) error
 	row  sumu.Connection
 	conn *wstest.Conn
 	over chan struct{} // closed when nothing more is read
@@ -64,7 +66,7 @@ func fence(t *testing.T, sockets []*socket) {
 		t.Fatal(err)
 	}
 	for _, s := range sockets {
-		if err := s.node.gw.Post(t.Context(), s.row, p); err != nil {
+		if err := s.post(t.Context(), s.row, p); err != nil {
 			t.Fatal(err)
 		}
 	}

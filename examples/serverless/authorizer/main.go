@@ -18,10 +18,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/sumu-live/sumu"
-	"github.com/sumu-live/sumu/authorizer"
 	"github.com/sumu-live/sumu/awslambda"
 	"github.com/sumu-live/sumu/examples/serverless/internal/env"
+	"github.com/sumu-live/sumu/examples/serverless/internal/tokens"
 )
 
 func main() {
@@ -35,39 +34,7 @@ func main() {
 }
 
 func newHandler(e *env.Env, log *slog.Logger) (*awslambda.Authorizer, error) {
-	url := e.Required("JWT_ISSUER_JWKS_URI")
-	audiences := e.List("JWT_AUTHORIZED_AUDIENCES")
-	anyAudience, anyIssuer := e.Bool("JWT_INSECURE_ANY_AUDIENCE", false), e.Bool("JWT_INSECURE_ANY_ISSUER", false)
-	if len(audiences) == 0 && !anyAudience {
-		e.Bad("JWT_AUTHORIZED_AUDIENCES", "is not set; or set JWT_INSECURE_ANY_AUDIENCE to true")
-	}
-	issuer := e.String("JWT_ISSUER", "")
-	if issuer == "" && !anyIssuer {
-		told := false
-		if issuer, told = authorizer.IssuerOf(url, audiences...); !told {
-			e.Bad("JWT_ISSUER", "is not set, and the URL of the keys does not tell it; or set JWT_INSECURE_ANY_ISSUER to true")
-		}
-	}
-	var grants sumu.Grants
-	if err := grants.UnmarshalText([]byte(e.String("JWT_GRANTS", ""))); err != nil {
-		e.Bad("JWT_GRANTS", "is not a list of grants: %v", err)
-	}
-	noExpiry := !e.Bool("JWT_VERIFY_EXPIRATION", true)
-	if err := e.Err(); err != nil {
-		return nil, err
-	}
-	keys, err := authorizer.JWKS(url, func(o *authorizer.JWKSOptions) { o.Logger = log })
-	if err != nil {
-		return nil, err
-	}
-	auth, err := authorizer.New(keys, func(o *authorizer.Options) {
-		o.Issuer, o.InsecureAnyIssuer = issuer, anyIssuer
-		o.Audiences, o.InsecureAnyAudience = audiences, anyAudience
-		o.InsecureNoExpiry = noExpiry
-		o.UserIDClaim = e.String("JWT_USER_ID_CLAIM", "")
-		o.Claims, o.Grants = e.List("JWT_CLAIMS"), grants
-		o.Origins = e.List("JWT_ORIGINS")
-	})
+	auth, err := tokens.Authorizer(e, log)
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,24 @@
-// Websocket serves all routes of the WebSocket API, behind the authorizer.
+// Websocket serves all routes of the WebSocket API: behind the authorizer, or
+// without one, where it verifies the token in $connect itself.
 //
+//	JWT_ISSUER_JWKS_URI     the URL of the issuer's keys: there is no authorizer. The
+//	                        authorizer's other settings, JWT_…, are then this one's.
+//	                        It keeps who a connection is in the state table: a write for
+//	                        each connection, a read for each message
 //	SUMU_CONNECTIONS_TABLE, SUMU_STATE_TABLE  default connections, state
 //	SUMU_OUTPUT_TOPIC_ARN   where the action "publish" goes; default: no such action
 //	SUMU_OUTPUT_QUEUE_URL   where the action "send" goes; default: no such action
+//	SUMU_REQUESTS_QUEUE_URL the queue of the pusher: clients join channels and send to them,
+//	                        and subscribe to events and submit them, as their grants say;
+//	                        default: no such actions
+//	SUMU_DEFAULT_CHANNEL    a channel that every connection joins; default: none
+//	SUMU_OPEN               true: every client may use every channel and event; for demos
 //	SUMU_MANAGEMENT_ENDPOINT  the API's management endpoint; default: told by its events.
 //	                          A custom domain whose mapping has a path needs it
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 
@@ -15,8 +26,11 @@ import (
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/awslambda"
+	"github.com/sumu-live/sumu/channels"
+	"github.com/sumu-live/sumu/events"
 	"github.com/sumu-live/sumu/examples/serverless/internal/cloud"
 	"github.com/sumu-live/sumu/examples/serverless/internal/env"
+	"github.com/sumu-live/sumu/examples/serverless/internal/tokens"
 	"github.com/sumu-live/sumu/notify/snsnotify"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
 	"github.com/sumu-live/sumu/pusher/apigw"
@@ -42,7 +56,14 @@ func newHandler(e *env.Env, log *slog.Logger) (*awslambda.WebSocket, error) {
 		return nil, err
 	}
 	// The authorizer has verified the token; its context comes with every event.
-	app, err := sumu.NewApp(awslambda.ContextAuthorizer(), store)
+	auth, identities := awslambda.ContextAuthorizer(), sumu.StateStore(nil)
+	if e.String("JWT_ISSUER_JWKS_URI", "") != "" {
+		if auth, err = tokens.Authorizer(e, log); err != nil {
+			return nil, err
+		}
+		identities = store
+	}
+	app, err := sumu.NewApp(auth, store)
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +81,38 @@ func newHandler(e *env.Env, log *slog.Logger) (*awslambda.WebSocket, error) {
 		}
 		app.Handle("send", sumu.ToBackend("apigw.route.send", backend))
 	}
+	if url := e.String("SUMU_REQUESTS_QUEUE_URL", ""); url != "" {
+		client, err := sqsnotify.New(c.SQS(), url)
+		if err != nil {
+			return nil, err
+		}
+		if err := attach(e, app, store, client); err != nil {
+			return nil, err
+		}
+	}
 	return awslambda.NewWebSocket(app, func(o *awslambda.WebSocketOptions) {
 		o.Endpoint = apigw.EndpointFromDomain
 		if fixed := e.String("SUMU_MANAGEMENT_ENDPOINT", ""); fixed != "" {
 			o.Endpoint = func(string, string) (string, error) { return apigw.Normalize(fixed) }
 		}
-		o.Logger = log
+		o.Identities, o.Logger = identities, log
 	})
+}
+
+// attach has clients use channels and events.
+func attach(e *env.Env, app *sumu.App, store sumu.Store, client sumu.NotifyClient) error {
+	open, first := e.Bool("SUMU_OPEN", false), e.String("SUMU_DEFAULT_CHANNEL", "")
+	if err := e.Err(); err != nil {
+		return err
+	}
+	rooms, err := channels.New(store, client, func(o *channels.Options) { o.Open, o.Default = open, first })
+	if err != nil {
+		return err
+	}
+	feed, err := events.New(store, func(o *events.Options) { o.Open = open })
+	if err != nil {
+		return err
+	}
+	app.Handle("submitIotEvent", feed.Submit(client))
+	return errors.Join(rooms.Attach(app), feed.Attach(app))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 
@@ -33,5 +34,22 @@ func TestSettings(t *testing.T) {
 	}
 	if out, err := h.Invoke(t.Context(), []byte(`{"hello":"world"}`)); err == nil || !strings.Contains(err.Error(), "no known kind") {
 		t.Errorf("an unknown event: %s, %v", out, err)
+	}
+}
+
+func TestChannelSettings(t *testing.T) {
+	vars := map[string]string{
+		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret",
+		"SUMU_REQUESTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/requests", "SUMU_DEFAULT_CHANNEL": "default", "SUMU_OPEN": "true",
+	}
+	if _, err := newHandler(of(vars), discard); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"SUMU_OPEN": "perhaps", "SUMU_DEFAULT_CHANNEL": "no spaces"} {
+		bad := maps.Clone(vars)
+		bad[name] = value
+		if _, err := newHandler(of(bad), discard); err == nil {
+			t.Errorf("it starts with %s=%s", name, value)
+		}
 	}
 }

@@ -6,7 +6,12 @@
 //	go watcher.Run(ctx, store) // on one machine
 //
 // On AWS a stream's adapter calls [Watcher.Observe] instead, a delay queue's
-// consumer [Watcher.Check], and a schedule [Watcher.Reconcile].
+// consumer [Watcher.Check], and a schedule [Watcher.Reconcile]. On servers of
+// your own with a table in DynamoDB, Run follows a connstore/dynamofeed, on one
+// server at a time with connstore/lead.
+//
+// [Online] and [WhoIsOnline] answer from what the events have told: who is
+// there, and when somebody was last seen.
 //
 // # Delivery
 //

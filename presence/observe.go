@@ -44,7 +44,7 @@ func (w *Watcher) evaluateAll(ctx context.Context, n int, user func(int) string,
 		}
 	}
 	errs := make([]error, len(users))
-	w.each(len(users), func(i int) {
+	each(len(users), w.opts.Concurrency, func(i int) {
 		errs[i] = w.evaluateOne(ctx, users[i], restart)
 	})
 	outcomes := make([]error, n)
@@ -76,10 +76,10 @@ func (w *Watcher) contained(ctx context.Context, userID string, restart bool) (e
 	return w.evaluate(ctx, userID, restart)
 }
 
-// each calls do with 0 to n-1, Concurrency at a time, and returns when all have.
+// each calls do with 0 to n-1, some at a time, and returns when all have.
 // Not errgroup.WithContext: one user's failure must not end the others.
-func (w *Watcher) each(n int, do func(int)) {
-	workers := min(n, w.opts.Concurrency)
+func each(n, concurrency int, do func(int)) {
+	workers := min(n, concurrency)
 	if workers <= 1 {
 		for i := range n {
 			do(i)

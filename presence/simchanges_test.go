@@ -25,12 +25,21 @@ func (w *world) connect() {
 	if w.chance(30) {
 		c.deleteAt = w.now.Add(time.Hour)
 	}
+	c.deleteAt = w.kept(c.deleteAt)
 	w.conns = append(w.conns, c)
 	w.tracef("connect %v until +%v", c.ref, c.deleteAt.Sub(w.now))
 	w.must(w.store.Put(bg, sumu.Connection{
 		UserID: u.id, ID: c.ref.ConnectionID, ConnectedAt: w.now, DeleteAt: c.deleteAt,
 	}))
 	w.changed(u, true)
+}
+
+// kept is an expiry as the store keeps it.
+func (w *world) kept(deleteAt time.Time) time.Time {
+	if w.whole {
+		return deleteAt.Truncate(time.Second)
+	}
+	return deleteAt
 }
 
 func (w *world) userOf(c *conn) *user { return w.users[c.ref.UserID[0]-'a'] }
@@ -66,7 +75,7 @@ func (w *world) renew() {
 	if c == nil {
 		return
 	}
-	deleteAt := w.now.Add(time.Duration(5+w.rng.IntN(20)) * time.Second)
+	deleteAt := w.kept(w.now.Add(time.Duration(5+w.rng.IntN(20)) * time.Second))
 	wasLive := c.live(w.now)
 	err := w.store.Touch(bg, c.ref, deleteAt)
 	if wasLive != (err == nil) {

@@ -9,18 +9,17 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
-	"github.com/sumu-live/sumu/connstore/memstore"
 )
 
 // seam stands between one watcher and the world. Every call through it waits
 // for its turn and is one step; faults, and the rules that a test breaks on
 // purpose, are made here.
 type seam struct {
-	*memstore.Store // for the scans of Reconcile
-	w               *world
-	skew            time.Duration
-	yield           func(struct{}) bool
-	dead            bool
+	modelStore // for the scans of Reconcile
+	w          *world
+	skew       time.Duration
+	yield      func(struct{}) bool
+	dead       bool
 
 	change    bool             // it evaluates a change, not a check
 	read      sumu.PresenceRow // the last one
@@ -192,11 +191,11 @@ func (s *seam) MarkAnnounced(_ context.Context, userID string, version int64) er
 
 // PresenceRows and All are in order, so that a seed always gives the same walk.
 func (s *seam) PresenceRows(ctx context.Context, seg sumu.Segment) iter.Seq2[sumu.PresenceRow, error] {
-	return inOrder(s.Store.PresenceRows(ctx, seg), func(r sumu.PresenceRow) string { return r.UserID })
+	return inOrder(s.modelStore.PresenceRows(ctx, seg), func(r sumu.PresenceRow) string { return r.UserID })
 }
 
 func (s *seam) All(ctx context.Context, seg sumu.Segment) iter.Seq2[sumu.Connection, error] {
-	return inOrder(s.Store.All(ctx, seg), func(c sumu.Connection) string { return c.ID })
+	return inOrder(s.modelStore.All(ctx, seg), func(c sumu.Connection) string { return c.ID })
 }
 
 func inOrder[T any](seq iter.Seq2[T, error], by func(T) string) iter.Seq2[T, error] {

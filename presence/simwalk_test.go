@@ -24,7 +24,7 @@ type worker struct {
 }
 
 func newWorker(w *world) *worker {
-	s := &seam{Store: w.store, w: w}
+	s := &seam{modelStore: w.store, w: w}
 	if w.plan.skewed {
 		s.skew = time.Duration(w.rng.IntN(4000)-2000) * time.Millisecond
 	}

@@ -22,7 +22,9 @@ type world struct {
 	stats  *stats
 	trace  func(format string, args ...any) // nil: off
 
-	store *memstore.Store
+	store modelStore
+	whole bool // the store keeps expiries to the second
+	start time.Time
 	now   time.Time
 	step  int
 	calm  bool // the end of the walk: no more faults and changes
@@ -34,6 +36,19 @@ type world struct {
 
 	violation error // the first
 }
+
+// modelStore is what a walk needs of a store.
+type modelStore interface {
+	sumu.Store
+	sumu.PresenceStore
+	sumu.Toucher
+	sumu.Sweeper
+}
+
+// newStore makes a walk's store, which has no rows, by the walk's clock.
+type newStore func(now func() time.Time) (modelStore, error)
+
+func inMemory(now func() time.Time) (modelStore, error) { return &memstore.Store{Now: now}, nil }
 
 // plan is what a walk is like.
 type plan struct {
@@ -99,13 +114,19 @@ func (s *stats) add(o stats) {
 var bg = context.Background()
 
 func newWorld(seed uint64, broken rule, st *stats) *world {
+	w := planWorld(seed, broken, st)
+	w.start = time.UnixMilli(1_700_000_000_000).UTC()
+	w.populate(inMemory)
+	return w
+}
+
+// planWorld draws what a walk is like; populate makes it so.
+func planWorld(seed uint64, broken rule, st *stats) *world {
 	w := &world{
 		rng:    rand.New(rand.NewPCG(seed*0x9e3779b97f4a7c15, seed)),
 		broken: broken,
 		stats:  st,
-		now:    time.UnixMilli(1_700_000_000_000).UTC(),
 	}
-	w.store = &memstore.Store{Now: func() time.Time { return w.now }}
 	w.plan = plan{
 		users:    []int{1, 1, 1, 2}[w.rng.IntN(4)],
 		workers:  []int{1, 2, 3, 3}[w.rng.IntN(4)],
@@ -118,13 +139,20 @@ func newWorld(seed uint64, broken rule, st *stats) *world {
 		skewed:   w.rng.IntN(2) == 0,
 		lossy:    w.rng.IntN(8) == 0,
 	}
+	return w
+}
+
+func (w *world) populate(newStore newStore) {
+	w.now = w.start
+	var err error
+	w.store, err = newStore(func() time.Time { return w.now })
+	w.must(err)
 	for i := range w.plan.users {
 		w.users = append(w.users, &user{id: string(rune('a' + i))})
 	}
 	for range w.plan.workers {
 		w.workers = append(w.workers, newWorker(w))
 	}
-	return w
 }
 
 func (w *world) failf(format string, args ...any) {
@@ -136,7 +164,7 @@ func (w *world) failf(format string, args ...any) {
 
 func (w *world) tracef(format string, args ...any) {
 	if w.trace != nil {
-		w.trace("%4d %8v "+format, append([]any{w.step, time.Duration(w.now.UnixMilli()-1_700_000_000_000) * time.Millisecond}, args...)...)
+		w.trace("%4d %8v "+format, append([]any{w.step, w.now.Sub(w.start)}, args...)...)
 	}
 }
 

@@ -26,7 +26,9 @@ func TestSettings(t *testing.T) {
 	}
 	h, err := newHandler(of(map[string]string{
 		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret",
-		"SUMU_PRESENCE_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:presence", "SUMU_CHECKS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/checks", "SUMU_PRESENCE_GRACE": "5s",
+		"SUMU_PRESENCE_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:presence",
+		"SUMU_PRESENCE_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/messages",
+		"SUMU_CHECKS_QUEUE_URL":   "https://sqs.us-east-1.amazonaws.com/1/checks", "SUMU_PRESENCE_GRACE": "5s",
 	}), discard)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ type EventReader struct {
 	Event   *Event
 	fields  map[string]json.RawMessage
 	objects map[string]map[string]json.RawMessage
+	scalars map[string]scalarValue
 }
 
 // NewEventReader returns a reader of an event that validates.
@@ -21,6 +22,7 @@ func NewEventReader(e *Event) *EventReader {
 		Event:   e,
 		fields:  make(map[string]json.RawMessage),
 		objects: make(map[string]map[string]json.RawMessage),
+		scalars: make(map[string]scalarValue),
 	}
 }
 
@@ -61,8 +63,19 @@ func (r *EventReader) object(field string) map[string]json.RawMessage {
 // the spelling that [Subscription.Index] gives it. ok is false when there is
 // no such value; isString tells a string from the others.
 func (r *EventReader) Text(field string) (text string, isString, ok bool) {
-	text, kind := scalar(r.Field(field))
-	return canonicalNumber(text), kind == '"', kind != 0
+	v := r.scalar(field)
+	return v.canonical, v.kind == '"', v.kind != 0
+}
+
+// scalar reads a value once, however many filters compare with it: it may be
+// long, and they many.
+func (r *EventReader) scalar(field string) scalarValue {
+	v, known := r.scalars[field]
+	if !known {
+		v = readScalar(r.Field(field))
+		r.scalars[field] = v
+	}
+	return v
 }
 
 // Matches reports whether a subscription, which must be valid, asks for the event.
@@ -74,7 +87,7 @@ func (r *EventReader) Matches(s *Subscription) bool {
 		return true
 	}
 	f, err := parseFilter(s.Filter)
-	return err == nil && f.matches(r.Field(s.Field))
+	return err == nil && (f.kind == FilterAny || f.matches(r.scalar(s.Field)))
 }
 
 // Index says where a store looks for a subscription, which must be valid: the
@@ -99,8 +112,8 @@ func (s *Subscription) Index() (kind FilterKind, text string) {
 // Prefix returns the string at a dotted field as it is; ok is false when there
 // is none.
 func (r *EventReader) Prefix(field string) (text string, ok bool) {
-	text, kind := scalar(r.Field(field))
-	return text, kind == '"'
+	v := r.scalar(field)
+	return v.text, v.kind == '"'
 }
 
 // Project returns the payload with nothing but the dotted fields that it has

@@ -65,55 +65,61 @@ func parseNumber(text string) (float64, bool) {
 	return f, err == nil
 }
 
-// matches compares with a value as a payload has it; nil: there is none.
-func (f filter) matches(value json.RawMessage) bool {
-	if f.kind == FilterAny {
-		return true
-	}
-	text, kind := scalar(value)
+// matches compares with a value of a payload.
+func (f filter) matches(v scalarValue) bool {
 	switch {
-	case kind == 0:
+	case f.kind == FilterAny:
+		return true
+	case v.kind == 0:
 		return false
 	case f.kind == FilterPrefix:
-		return kind == '"' && strings.HasPrefix(text, f.text)
+		return v.kind == '"' && strings.HasPrefix(v.text, f.text)
 	case f.kind == FilterEqual:
-		return text == f.text || kind == '0' && canonicalNumber(text) == canonicalNumber(f.text)
-	case kind != '0':
-		return false
-	}
-	n, ok := parseNumber(text)
-	if !ok {
+		return v.text == f.text || v.kind == '0' && v.canonical == canonicalNumber(f.text)
+	case !v.isNumber:
 		return false
 	}
 	switch f.op {
 	case "<":
-		return n < f.number
+		return v.number < f.number
 	case "<=":
-		return n <= f.number
+		return v.number <= f.number
 	case ">":
-		return n > f.number
+		return v.number > f.number
 	}
-	return n >= f.number
+	return v.number >= f.number
 }
 
-// scalar returns the text of a string, number or boolean, and '"', '0' or 't'
-// for which of them it is; kind 0: it is none.
-func scalar(value json.RawMessage) (text string, kind byte) {
+// scalarValue is a string, number or boolean of a payload.
+type scalarValue struct {
+	kind      byte // '"', '0' or 't' for which of them it is; 0: there is none
+	text      string
+	canonical string // see canonicalNumber
+	number    float64
+	isNumber  bool // number is that of a '0'
+}
+
+// readScalar reads a value as a payload has it; nil: there is none.
+func readScalar(value json.RawMessage) (v scalarValue) {
 	if len(value) == 0 {
-		return "", 0
+		return v
 	}
 	switch value[0] {
 	case '"':
-		if err := json.Unmarshal(value, &text); err != nil {
-			return "", 0
+		if err := json.Unmarshal(value, &v.text); err != nil {
+			return v
 		}
-		return text, '"'
+		v.kind = '"'
 	case 't', 'f':
-		return string(value), 't'
+		v.kind, v.text = 't', string(value)
 	case '{', '[', 'n':
-		return "", 0
+		return v
+	default:
+		v.kind, v.text = '0', string(value)
+		v.number, v.isNumber = parseNumber(v.text)
 	}
-	return string(value), '0'
+	v.canonical = canonicalNumber(v.text)
+	return v
 }
 
 // canonicalNumber gives numbers that are equal one spelling; text that is no

@@ -230,7 +230,14 @@ func randomChannels(t *testing.T, rng *rand.Rand) {
 		if testing.Verbose() {
 			t.Logf("%s\n -> %+v", wire, results[0])
 		}
-		queue = append(queue, results[0].Remainder...)
+		for _, left := range results[0].Remainder {
+			if rng.IntN(2) == 0 { // As through a Worker's record.
+				if left, err = pusher.Restored(&next, &left); err != nil {
+					t.Fatal(err)
+				}
+			}
+			queue = append(queue, left)
+		}
 	}
 	for r := range want {
 		if got := s.got(r.UserID, r.ConnectionID); len(got) != 1 {

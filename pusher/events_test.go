@@ -124,8 +124,16 @@ func TestEventRemainder(t *testing.T) {
 		p := newPusher(t, store, s, func(o *pusher.Options) { o.Tries = 1 })
 		queue := []sumu.Notification{{ID: "n", Event: &sumu.Event{Type: "t", Payload: json.RawMessage(`{"f0":0,"f1":1}`)}}}
 		for len(queue) > 0 {
-			r := push(t, p, queue[0])
-			queue = append(queue[1:], r.Remainder...)
+			next := queue[0]
+			r := push(t, p, next)
+			queue = queue[1:]
+			for _, left := range r.Remainder { // As through a Worker's record.
+				left, err := pusher.Restored(&next, &left)
+				if err != nil {
+					t.Fatal(err)
+				}
+				queue = append(queue, left)
+			}
 		}
 		for u := range 6 {
 			want := fmt.Sprintf(`{"message_type":"t","payload":"{\"f%d\":%[1]d}"}`, u%2)

@@ -56,20 +56,32 @@ type rest struct {
 	Part        string               `json:"part"`
 	Attempt     int                  `json:"attempt,omitempty"`
 	Users       []string             `json:"users,omitempty"`
+	Channels    []string             `json:"channels,omitempty"`
+	Event       bool                 `json:"event,omitempty"` // to the subscribers of the parent's
 	Connections []sumu.ConnectionRef `json:"connections,omitempty"`
 	Everyone    bool                 `json:"everyone,omitempty"`
 	Segment     sumu.Segment         `json:"segment,omitzero"`
 	After       string               `json:"after,omitempty"`
 	GivenUp     string               `json:"given_up,omitempty"` // why
+	// Frame is what connections are sent that were found in a channel or by an
+	// event: as bytes, because encoding/json would rewrite JSON.
+	Frame []byte `json:"frame,omitempty"`
+	// ExcludeChannels are the parent's, and those that were reached before.
+	ExcludeChannels []string `json:"exclude_channels,omitempty"`
 
 	cause error // the same, unless it was read from a record
 }
 
 func restOf(n *sumu.Notification, givenUp string) rest {
-	return rest{
-		Part: n.Part, Attempt: n.Attempt, Users: n.Users, Connections: n.Connections,
-		Everyone: n.Everyone, Segment: n.Segment, After: n.After, GivenUp: givenUp,
+	r := rest{
+		Part: n.Part, Attempt: n.Attempt, Users: n.Users, Channels: n.Channels, Connections: n.Connections,
+		Everyone: n.Everyone, Event: n.Event != nil, Segment: n.Segment, After: n.After, GivenUp: givenUp,
+		ExcludeChannels: n.ExcludeChannels,
 	}
+	if n.Framed {
+		r.Frame = n.Data
+	}
+	return r
 }
 
 // child is the notification that a rest of parent stands for.
@@ -77,7 +89,14 @@ func (r *rest) child(parent *sumu.Notification) sumu.Notification {
 	n := withoutTargets(parent)
 	n.Part, n.Attempt = r.Part, r.Attempt
 	n.Users, n.Connections, n.Everyone = slices.Clone(r.Users), slices.Clone(r.Connections), r.Everyone
-	n.Segment, n.After = r.Segment, r.After
+	n.Channels, n.Segment, n.After = slices.Clone(r.Channels), r.Segment, r.After
+	if r.Event && parent.Event != nil {
+		n.Event = &sumu.Event{Type: parent.Event.Type, Payload: parent.Event.Payload}
+	}
+	if r.Frame != nil {
+		n.Data, n.Framed, n.From = r.Frame, true, ""
+	}
+	n.ExcludeChannels = slices.Clone(r.ExcludeChannels)
 	return n
 }
 
@@ -108,6 +127,20 @@ func fingerprint(n *sumu.Notification) string {
 	write(s.After.ConnectionID)
 	write(n.After)
 	h.Write(n.Data)
+	// What there was before channels and events keeps its fingerprint: a record
+	// of an earlier build is recognized.
+	if len(n.ExcludeChannels) > 0 || n.Event != nil || n.From != "" || n.Framed {
+		write("channels, events")
+		for _, c := range n.ExcludeChannels {
+			write(c)
+		}
+		write(n.From)
+		write(strconv.FormatBool(n.Framed))
+		if n.Event != nil {
+			write(n.Event.Type)
+			write(string(n.Event.Payload))
+		}
+	}
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
 }
 

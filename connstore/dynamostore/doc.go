@@ -1,5 +1,5 @@
-// Package dynamostore keeps connections, presence and records in DynamoDB: for
-// AWS Lambda, and for servers of more than one node.
+// Package dynamostore keeps connections, channels, subscriptions, presence and
+// records in DynamoDB: for AWS Lambda, and for servers of more than one node.
 //
 //	client := dynamodb.NewFromConfig(cfg)
 //	store, err := dynamostore.New(client, func(o *dynamostore.Options) {
@@ -8,10 +8,11 @@
 //	app, err := sumu.NewApp(auth, store)
 //
 // [New] keeps connections in one table. [NewWithState] has a second one for
-// everything else: presence, records such as tickets and revocations, and caps
-// on the connections of a user. Each implements what its tables allow and
-// nothing more, so that a type assertion tells the truth. Nothing runs in the
-// background, and a store is made without a call.
+// everything else: channels, subscriptions to events, presence, records such as
+// tickets and revocations, and caps on the connections of a user. Each
+// implements what its tables allow and nothing more, so that a type assertion
+// tells the truth. Nothing runs in the background, and a store is made without a
+// call.
 //
 // # The connections table
 //
@@ -35,12 +36,27 @@
 // # The state table
 //
 // It has the partition key pk (S) and the sort key sk (S). Its TTL attribute is
-// delete_at (N), which presence rows do not have.
+// delete_at (N), which presence rows and shards do not have.
 //
 //	pk            sk             other attributes
 //	user id       presence       status, version, at (ms), announced, seq, absent_since (ms), write
 //	user id       cap            write, delete_at
 //	record's key  record/{kind}  rev, value (B), delete_at, write
+//
+//	channel/{shard}/{channel}  member/{h}             user_id, connection_id, endpoint, connected_at, delete_at, write, first
+//	channel/0/{channel}        shards                 count
+//	event/{hash}               sub/{h}/{hash}         the same as of a member, and sub (JSON)
+//	attached/{h}               channel/{channel}      user_id, connection_id, shard, delete_at, write, first
+//	attached/{h}               event/{hash}           the same, and sub (JSON), partition
+//	events/{hash of a type}    {kind}/{bytes}/{field} delete_at
+//
+// A connection is named by {h}, a hash. What it has joined and subscribed to is
+// in the rows under attached/{h}, so that nothing is ever looked for: whoever
+// removes the row of a connection reads those of that connection. A member of a
+// channel is in the shard that its row under attached/{h} tells, so that shards
+// can be added while members are there: see [StateStore.RaiseShards]. An event
+// reads which filters there are of its type, under events/, and then the
+// partitions in which subscriptions may match it.
 //
 // In write is a random name for the write that left the row so. It tells an
 // answer that was lost from a writer who lost.
@@ -48,10 +64,17 @@
 // # Consistency
 //
 // Get, HasLive, Presence, PresenceRows and LoadRecord are strongly consistent,
-// as their contracts ask for. ByUser and All are eventually consistent, at half
-// the price; [Options].ConsistentReads changes that. Whatever is conditional is
+// as their contracts ask for, and so are Channels and Subscriptions. ByUser, All,
+// and who is in a channel or gets an event, are eventually consistent, at half the
+// price; [Options].ConsistentReads changes that. Whatever is conditional is
 // one conditional write, or one transaction. Global tables do not keep these
 // promises across Regions: let one Region write.
+//
+// A membership or a subscription is two rows, written without a transaction. The
+// order of the steps is such that calls at the same time leave either both or
+// neither, and that a call which breaks off leaves at most a row that
+// [StateStore.Forget] finds; or, when another call ended the same at that very
+// moment, one that nobody finds and that expires with the connection.
 //
 // # Cost
 //
@@ -59,7 +82,11 @@
 // all connections of a user 0.5 RCU for each 4 KB (some 25 rows), a broadcast or
 // a sweep 0.5 RCU for each 4 KB of the table (100,000 rows: about 1,900 RCU,
 // $0.00024 on demand in us-east-1, 2026-11), an evaluation of presence 2 RCU and
-// 1 WCU, or 2 WCU where somebody came or went.
+// 1 WCU, or 2 WCU where somebody came or went; to join, leave, subscribe or
+// unsubscribe 2 WCU and 2 to 4 RCU, the members of a channel 0.5 RCU for each
+// 4 KB (some 15), an event 0.5 RCU and as much for each 4 KB of the subscriptions
+// that may match, at least 0.5 RCU for each kind of filter, however many others
+// there are.
 //
 // # Errors
 //

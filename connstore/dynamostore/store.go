@@ -39,6 +39,9 @@ var (
 	_ sumu.PresenceStore = (*StateStore)(nil)
 	_ sumu.StateStore    = (*StateStore)(nil)
 	_ sumu.Capper        = (*StateStore)(nil)
+
+	_ sumu.ChannelStore      = (*StateStore)(nil)
+	_ sumu.SubscriptionStore = (*StateStore)(nil)
 )
 
 // Options tune a store. The zero value of each is its default.
@@ -51,17 +54,19 @@ type Options struct {
 	State string
 
 	// PageSize is how many rows are read at a time by ByUser, All,
-	// PresenceRows and SweepExpired: 1 to 100,000. Default 0: as many as fit
-	// DynamoDB's page of 1 MB, about 6,000. A page is held in memory.
+	// PresenceRows, SweepExpired, Members and Subscribers: 1 to 100,000.
+	// Default 0: as many as fit DynamoDB's page of 1 MB, about 6,000. A page is
+	// held in memory.
 	PageSize int
 
 	// ConsistentReads makes ByUser and All strongly consistent, at twice the
-	// price. Default false: a connection that was opened within the last second
-	// may be missed.
+	// price, and so Members, CountMembers, IsMember and Subscribers. Default
+	// false: what was written within the last second may be missed.
 	ConsistentReads bool
 
-	// SweepConcurrency is how many rows SweepExpired removes at a time: 1 to
-	// 1,000. Default 8.
+	// SweepConcurrency is how many rows SweepExpired removes at a time, and how
+	// many of a connection's memberships and subscriptions Forget, Prolong,
+	// Subscribe and Unsubscribe deal with at a time: 1 to 1,000. Default 8.
 	SweepConcurrency int
 
 	// Now is the clock. Default [time.Now]. Writers compare expiries with
@@ -76,7 +81,7 @@ const (
 )
 
 // Store is a [sumu.Store] in a connections table, and a [sumu.Toucher],
-// [sumu.Refresher] and [sumu.Sweeper]. Presence, records and caps need a second
+// [sumu.Refresher] and [sumu.Sweeper]. All else needs a second
 // table: see [StateStore]. It is safe for concurrent use and needs no closing.
 type Store struct {
 	client           Client
@@ -88,7 +93,8 @@ type Store struct {
 }
 
 // StateStore is a [Store] that has a state table too: it is a
-// [sumu.PresenceStore], [sumu.StateStore] and [sumu.Capper] as well. It is safe
+// [sumu.ChannelStore], [sumu.SubscriptionStore], [sumu.PresenceStore],
+// [sumu.StateStore] and [sumu.Capper] as well. It is safe
 // for concurrent use and needs no closing.
 type StateStore struct {
 	*Store
@@ -107,8 +113,9 @@ func New(client Client, optFns ...func(*Options)) (*Store, error) {
 	return newStore(client, opts, extra)
 }
 
-// NewWithState returns a store that keeps connections, presence and records,
-// and can bound the connections of a user. It does not call DynamoDB.
+// NewWithState returns a store that keeps connections, channels, subscriptions,
+// presence and records, and can bound the connections of a user. It does not
+// call DynamoDB.
 // ErrInvalid is returned with every option that cannot be.
 func NewWithState(client Client, optFns ...func(*Options)) (*StateStore, error) {
 	opts := options(optFns)

@@ -15,6 +15,7 @@ import (
 func all(f storetest.Features) storetest.Features {
 	f.Touch, f.Sweep, f.Refresh = true, true, true
 	f.Presence, f.State, f.Cap = true, true, true
+	f.Channels, f.Subscriptions = true, true
 	return f
 }
 

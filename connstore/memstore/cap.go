@@ -32,7 +32,8 @@ func (s *Store) PutCapped(
 	}
 	k := s.key(c.UserID, c.ID)
 	row := newConnection(c)
-	sh := &s.connections[shardOf(k.hash)]
+	n := shardOf(k.hash)
+	sh := &s.connections[n]
 	sh.mu.Lock()
 	now := s.nowMilli()
 	tooMany := excess(&sh.rows, k, row, now, most)
@@ -43,8 +44,11 @@ func (s *Store) PutCapped(
 	for _, old := range oldest(&sh.rows, k, now, tooMany) {
 		evicted = append(evicted, old.row(old.key))
 		sh.rows.remove(old.key)
+		s.drop(n, old.key)
 	}
+	s.replaced(n, k, now)
 	sh.rows.put(k, row)
+	s.prolonged(n, k, row.deleteAt)
 	sh.mu.Unlock()
 	for _, old := range evicted {
 		s.publish(old.UserID, old.ID)

@@ -31,6 +31,7 @@ func TestStore(t *testing.T) {
 	}, storetest.Features{
 		Touch: true, Sweep: true, Changes: true, Presence: true,
 		State: true, Cap: true, Refresh: true,
+		Channels: true, Subscriptions: true,
 		Now: clock.now, Advance: clock.advance,
 	})
 }
@@ -42,5 +43,6 @@ func TestStoreWithItsDefaults(t *testing.T) {
 	}, storetest.Features{
 		Touch: true, Sweep: true, Changes: true, Presence: true,
 		State: true, Cap: true, Refresh: true,
+		Channels: true, Subscriptions: true,
 	})
 }

@@ -58,9 +58,13 @@ func (s *Store) Put(ctx context.Context, c sumu.Connection) error {
 		return err
 	}
 	k := s.key(c.UserID, c.ID)
-	sh := &s.connections[shardOf(k.hash)]
+	row := newConnection(c)
+	n := shardOf(k.hash)
+	sh := &s.connections[n]
 	sh.mu.Lock()
-	sh.rows.put(k, newConnection(c))
+	s.replaced(n, k, s.nowMilli())
+	sh.rows.put(k, row)
+	s.prolonged(n, k, row.deleteAt)
 	sh.mu.Unlock()
 	s.publish(c.UserID, c.ID)
 	return nil
@@ -89,9 +93,11 @@ func (s *Store) Delete(ctx context.Context, ref sumu.ConnectionRef) error {
 		return err
 	}
 	k := s.key(ref.UserID, ref.ConnectionID)
-	sh := &s.connections[shardOf(k.hash)]
+	n := shardOf(k.hash)
+	sh := &s.connections[n]
 	sh.mu.Lock()
 	removed := sh.rows.remove(k)
+	s.drop(n, k)
 	sh.mu.Unlock()
 	if removed {
 		s.publish(ref.UserID, ref.ConnectionID)
@@ -107,7 +113,8 @@ func (s *Store) Prune(ctx context.Context, ref sumu.ConnectionRef, notAfter time
 		return false, err
 	}
 	k := s.key(ref.UserID, ref.ConnectionID)
-	sh := &s.connections[shardOf(k.hash)]
+	n := shardOf(k.hash)
+	sh := &s.connections[n]
 	sh.mu.Lock()
 	// The zero ConnectedAt needs no case of its own: it is before everything
 	// but itself.
@@ -115,6 +122,7 @@ func (s *Store) Prune(ctx context.Context, ref sumu.ConnectionRef, notAfter time
 	old := c.connectedAt < notAfter.UnixMilli() || c.connectedAt == time.Time{}.UnixMilli()
 	if found && old && c.live(s.nowMilli()) {
 		removed = sh.rows.remove(k)
+		s.drop(n, k)
 	}
 	sh.mu.Unlock()
 	if removed {
@@ -147,11 +155,16 @@ func (s *Store) edit(ctx context.Context, op string, ref sumu.ConnectionRef, cha
 		return err
 	}
 	k := s.key(ref.UserID, ref.ConnectionID)
-	sh := &s.connections[shardOf(k.hash)]
+	n := shardOf(k.hash)
+	sh := &s.connections[n]
 	sh.mu.Lock()
 	c, found := sh.rows.get(k)
 	if found = found && c.live(s.nowMilli()); found {
-		sh.rows.put(k, change(c))
+		row := change(c)
+		sh.rows.put(k, row)
+		if row.deleteAt != c.deleteAt {
+			s.prolonged(n, k, row.deleteAt)
+		}
 	}
 	sh.mu.Unlock()
 	if !found {

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"math"
 	"slices"
 )
 
@@ -15,20 +16,27 @@ const sweepWork = 4096
 // longer than a moment, so it can be called every second.
 func (s *Store) SweepExpired(ctx context.Context, limit int) (removed int, err error) {
 	if limit <= 0 {
-		limit = int(^uint(0) >> 1)
+		limit = math.MaxInt
 	}
 	now := s.nowMilli()
-	removed, err = sweepShards(ctx, s.connections[:], now, limit, func(k key) { s.publish(k.user, k.id) })
+	removed, err = sweepShards(ctx, s.connections[:], now, limit, s.drop, func(k key) { s.publish(k.user, k.id) })
 	if err != nil {
 		return removed, err
 	}
-	records, err := sweepShards(ctx, s.records[:], now, limit-removed, func(key) {})
+	records, err := sweepShards(ctx, s.records[:], now, limit-removed, nil, func(key) {})
+	if err != nil {
+		return removed + records, err
+	}
+	// They went with their connections; but counting members looks at the
+	// soonest expiry, which a sweep alone puts right.
+	_, err = sweepShards(ctx, s.members[:], now, math.MaxInt, nil, func(key) {})
 	return removed + records, err
 }
 
-// sweepShards removes up to limit expired rows and tells of each.
+// sweepShards removes up to limit expired rows and tells of each. What is to go
+// in the same step as rows of a shard goes with drop, which may be nil.
 func sweepShards[V value](
-	ctx context.Context, shards []shard[V], now int64, limit int, tell func(key),
+	ctx context.Context, shards []shard[V], now int64, limit int, drop func(shard int, rows ...key), tell func(key),
 ) (removed int, err error) {
 	for i := range shards {
 		sh := &shards[i]
@@ -40,6 +48,9 @@ func sweepShards[V value](
 			var gone []key
 			sh.mu.Lock()
 			gone, from, more = sh.rows.sweep(from, now, limit-removed)
+			if drop != nil {
+				drop(i, gone...)
+			}
 			sh.mu.Unlock()
 			for _, k := range gone {
 				tell(k)

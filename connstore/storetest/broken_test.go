@@ -25,6 +25,7 @@ func everything(clock *clock) Features {
 	return Features{
 		Touch: true, Sweep: true, Changes: true, Presence: true,
 		State: true, Cap: true, Refresh: true,
+		Channels: true, Subscriptions: true,
 		Now: clock.now, Advance: clock.advance,
 		crowd: 300, rounds: 60,
 	}
@@ -37,7 +38,7 @@ func TestTheSuiteCatchesEveryFlaw(t *testing.T) {
 	leak.Check(t)
 	flaws := slices.Concat(rowFlaws, expiryFlaws, pruneFlaws, scanFlaws, contextFlaws,
 		touchFlaws, sweepFlaws, changeFlaws, presenceFlaws, recordFlaws, recordRaceFlaws,
-		capFlaws, evictFlaws, refreshFlaws)
+		capFlaws, evictFlaws, refreshFlaws, channelFlaws, memberFlaws, channelRowFlaws, subscriptionFlaws, subscriberFlaws)
 	var (
 		mu       sync.Mutex
 		catchers = make(map[string]bool)
@@ -83,7 +84,7 @@ func TestTheSuitePassesAStoreWithoutFlaws(t *testing.T) {
 	if len(r.failures) > 0 {
 		t.Errorf("failed: %q", r.failures)
 	}
-	if len(r.ran) < 130 {
+	if len(r.ran) < 170 {
 		t.Errorf("only %d cases ran", len(r.ran))
 	}
 }
@@ -99,6 +100,9 @@ func TestFeaturesMustAgreeWithTheStore(t *testing.T) {
 		"State":    func(f *Features) { f.State = false },
 		"Cap":      func(f *Features) { f.Cap = false },
 		"Refresh":  func(f *Features) { f.Refresh = false },
+
+		"Channels":      func(f *Features) { f.Channels = false },
+		"Subscriptions": func(f *Features) { f.Subscriptions = false },
 	} {
 		t.Run(name+" is not declared", func(t *testing.T) {
 			f := everything(newClock())
@@ -116,8 +120,8 @@ func TestFeaturesMustAgreeWithTheStore(t *testing.T) {
 	t.Run("None is implemented", func(t *testing.T) {
 		r := newRecorder(t)
 		run(r, func(tb) sumu.Store { return struct{ sumu.Store }{new(memstore.Store)} }, everything(newClock()))
-		if got := r.failures[featureCase]; len(got) != 7 {
-			t.Errorf("of the seven powers %d are missed: %q", len(got), got)
+		if got := r.failures[featureCase]; len(got) != 9 {
+			t.Errorf("of the nine powers %d are missed: %q", len(got), got)
 		}
 	})
 	t.Run("Advance without Now", func(t *testing.T) {

@@ -54,6 +54,8 @@ type hooked struct {
 	deleteRecord  func(ctx context.Context, kind, key string, rev int64) error
 	putCapped     func(ctx context.Context, c sumu.Connection, most int, evict bool) ([]sumu.Connection, error)
 	refresh       func(context.Context, sumu.ConnectionRef, time.Time) error
+
+	hookedAttachments
 }
 
 func newHooked(clock *clock, breakIt func(h *hooked)) *hooked {
@@ -69,6 +71,7 @@ func newHooked(clock *clock, breakIt func(h *hooked)) *hooked {
 		loadRecord: s.LoadRecord, saveRecord: s.SaveRecord, deleteRecord: s.DeleteRecord,
 		putCapped: s.PutCapped, refresh: s.Refresh,
 	}
+	h.hookedAttachments = newHookedAttachments(s)
 	breakIt(h)
 	return h
 }

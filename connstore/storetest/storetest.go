@@ -7,6 +7,7 @@
 //		}, storetest.Features{
 //			Touch: true, Sweep: true, Changes: true, Presence: true,
 //			State: true, Cap: true, Refresh: true,
+//			Channels: true, Subscriptions: true,
 //		})
 //	}
 //
@@ -36,6 +37,9 @@ type Features struct {
 	Cap      bool // it is a [sumu.Capper]
 	Refresh  bool // it is a [sumu.Refresher]
 
+	Channels      bool // it is a [sumu.ChannelStore]
+	Subscriptions bool // it is a [sumu.SubscriptionStore]
+
 	// Now is the clock of the stores. Default [time.Now]. Required with Advance.
 	Now func() time.Time
 	// Advance moves that clock forward. Without it the cases in which a row
@@ -43,7 +47,8 @@ type Features struct {
 	// when they are written are tested nevertheless.
 	Advance func(d time.Duration)
 
-	// Lag is how long ByUser, All and SweepExpired may lag a write. Default 0:
+	// Lag is how long ByUser, All, SweepExpired and the reads of channels and
+	// subscriptions may lag a write. Default 0:
 	// not at all.
 	Lag time.Duration
 
@@ -99,6 +104,11 @@ func cases(f Features) []testCase {
 		{f.Cap, evictCases},
 		{f.Cap, capRaceCases},
 		{f.Refresh, refreshCases},
+		{f.Channels, channelCases},
+		{f.Channels, memberCases},
+		{f.Channels, channelRowCases},
+		{f.Subscriptions, subscriptionCases},
+		{f.Subscriptions, subscriberCases},
 		{f.Advance != nil, advanceCases},
 		{f.Advance != nil && f.Touch, advanceTouchCases},
 		{f.Advance != nil && f.Sweep, advanceSweepCases},
@@ -106,6 +116,10 @@ func cases(f Features) []testCase {
 		{f.Advance != nil && f.State, advanceRecordCases},
 		{f.Advance != nil && f.Cap, advanceCapCases},
 		{f.Advance != nil && f.Refresh, advanceRefreshCases},
+		{f.Advance != nil && f.Channels, advanceChannelCases},
+		{f.Advance != nil && f.Channels && f.Touch, advanceTouchChannelCases},
+		{f.Advance != nil && f.Subscriptions, advanceSubscriptionCases},
+		{f.Advance != nil && f.Subscriptions && f.Touch, advanceTouchSubscriptionCases},
 	} {
 		if power.declared {
 			all = append(all, power.cases)
@@ -162,6 +176,8 @@ func checkFeatures(t tb, store sumu.Store, f Features) bool {
 	_, state := store.(sumu.StateStore)
 	_, capped := store.(sumu.Capper)
 	_, refresh := store.(sumu.Refresher)
+	_, channels := store.(sumu.ChannelStore)
+	_, subscriptions := store.(sumu.SubscriptionStore)
 	agree := true
 	for _, power := range []struct {
 		name                  string
@@ -174,6 +190,8 @@ func checkFeatures(t tb, store sumu.Store, f Features) bool {
 		{"State", f.State, state},
 		{"Cap", f.Cap, capped},
 		{"Refresh", f.Refresh, refresh},
+		{"Channels", f.Channels, channels},
+		{"Subscriptions", f.Subscriptions, subscriptions},
 	} {
 		if power.declared != power.implemented {
 			agree = false

@@ -1,6 +1,7 @@
 // Quickstart is sumu in one process: a page to sign in to, who is online, live,
-// messages to everyone or to one person, and notifications from a backend. It
-// needs no account, no set-up, and nothing from elsewhere.
+// messages to everyone, to one person or to a room, events that a page picks
+// out by their content, and notifications from a backend. It needs no account,
+// no set-up, and nothing from elsewhere.
 //
 //	go run ./examples/quickstart
 //
@@ -9,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -20,7 +22,9 @@ import (
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/authorizer"
+	"github.com/sumu-live/sumu/channels"
 	"github.com/sumu-live/sumu/connstore/memstore"
+	"github.com/sumu-live/sumu/events"
 	"github.com/sumu-live/sumu/gateway"
 	"github.com/sumu-live/sumu/internal/issuer"
 	"github.com/sumu-live/sumu/notify"
@@ -50,6 +54,14 @@ type server struct {
 	issuer  *issuer.Issuer
 }
 
+// everybody is what every token allows here, beside connecting. Yours name
+// claims, such as "room.{claims.org}.*": who is in which organisation then
+// decides who gets into which room.
+var everybody = sumu.Grants{
+	{Pattern: "room.*", Verbs: []sumu.Verb{sumu.VerbJoin, sumu.VerbPost}},
+	{Pattern: "Click", Verbs: []sumu.Verb{sumu.VerbSubscribe, sumu.VerbPost}},
+}
+
 // newServer ties the parts together.
 func newServer(log *slog.Logger) (*server, error) {
 	// Who is let in: whoever has a token of the issuer. Yours is Cognito,
@@ -65,6 +77,7 @@ func newServer(log *slog.Logger) (*server, error) {
 	auth, err := authorizer.New(keys, func(o *authorizer.Options) {
 		o.Issuer = issuerName
 		o.Audiences = []string{audience}
+		o.Grants = everybody
 	})
 	if err != nil {
 		return nil, err
@@ -98,6 +111,20 @@ func newServer(log *slog.Logger) (*server, error) {
 	// From clients to the backend.
 	backend := &chat{client: client, presence: store}
 	app.Handle("publish", sumu.ToBackend("apigw.route.publish", backend.receive))
+
+	// From clients to each other: rooms to join, and events to subscribe to.
+	rooms, err := channels.New(store, client)
+	if err != nil {
+		return nil, err
+	}
+	feed, err := events.New(store)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(rooms.Attach(app), feed.Attach(app)); err != nil {
+		return nil, err
+	}
+	app.Handle("submitIotEvent", feed.Submit(client))
 
 	// Who comes and goes: told to everyone else. A page that reloads is back
 	// within the grace, and nobody sees it leave.

@@ -17,6 +17,9 @@ const maxNotify = 8 * sumu.MaxPayload
 //	curl http://127.0.0.1:8080/notify -H 'Content-Type: application/json' \
 //	  -d '{"users":["ann"],"data":{"type":"notice","text":"Hello"}}'
 //
+// With "channels":["room.kitchen"] it reaches those in a room, and
+// {"event":{"type":"Click","payload":{"color":"red"}}} those who have subscribed.
+//
 // It is open to everyone who reaches the address, which is loopback unless you
 // say otherwise: put your own authentication in front of anything like it.
 func notifyHandler(client sumu.NotifyClient) http.HandlerFunc {
@@ -27,9 +30,6 @@ func notifyHandler(client sumu.NotifyClient) http.HandlerFunc {
 		}
 		var n sumu.Notification
 		err := n.UnmarshalJSON(body)
-		if err == nil && (len(n.Channels) > 0 || n.Event != nil) {
-			err = invalid("the quickstart has no channels and no events; name users or connections")
-		}
 		var id string
 		if err == nil {
 			id, err = notify.Send(r.Context(), client, n)

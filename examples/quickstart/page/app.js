@@ -1,6 +1,9 @@
 // The page: signs in, keeps the list of people exact, sends and shows messages.
 
+import * as clicks from '/clicks.js';
 import { Connection, Refused } from '/connection.js';
+import '/frames.js';
+import * as rooms from '/rooms.js';
 import { $, addChat, addEvent, addFrame, addNotification, sentence, showPeople, showState } from '/view.js';
 
 let me = '';
@@ -87,6 +90,8 @@ function stateChanged(state, detail) {
   for (const person of people.values()) person.version = 0; // versions of an earlier server mean nothing
   askWho();
   connection.request('ping').then((pong) => { $('connection-id').textContent = pong.connectionId; }, () => {});
+  rooms.opened(connection); // A new connection is in no room, and has subscribed to nothing.
+  clicks.opened(connection);
   for (const key of outbox.keys()) deliver(key);
 }
 
@@ -116,11 +121,18 @@ function received(frame) {
     case 'error':
       if (isText(frame.message)) return complain(sentence(frame.message));
       break;
+    case 'message': // Of a channel. The server vouches for "from".
+      if (isText(frame.from) && isText(frame.data?.text) && isText(frame.data.key)) {
+        return chat({ ...frame.data, from: frame.from, to: { room: rooms.nameOf(frame.channel) } });
+      }
+      if (isText(frame.channel)) return addNotification(frame.data, `room ${rooms.nameOf(frame.channel)}`);
+      break;
     case 'ack':
     case 'pong':
       return undefined; // Too late: nobody waits for it any more.
   }
-  return addNotification(frame);
+  if (!clicks.received(frame)) addNotification(frame);
+  return undefined;
 }
 
 function presence({ user_id: name, status, version }) {
@@ -163,7 +175,7 @@ function drawPeople() {
   list.sort((a, b) => b.online - a.online || a.name.localeCompare(b.name));
   const left = list.findIndex((person) => !person.online);
   if (left >= 0) list.splice(left + MOST_LEFT); // enough to see who was here
-  showPeople(list, me, chosen, choose, moreOnline);
+  showPeople(list, me, chosen, choose, moreOnline, rooms.list());
   drawHint();
 }
 
@@ -176,7 +188,9 @@ function choose(name) {
 }
 
 function recipient() {
-  return chosen === null ? $('to').value : { users: [chosen] };
+  const value = $('to').value;
+  if (value.startsWith('room:')) return { room: value.slice('room:'.length) };
+  return chosen === null ? value : { users: [chosen] };
 }
 
 function drawHint() {
@@ -210,7 +224,8 @@ async function deliver(key) {
   note('sending', isOpen ? 'Sending…' : 'Waits for the connection');
   if (!isOpen) return;
   try {
-    await connection.request('publish', { message: { type: 'chat', to, text, key } });
+    if (to.room) await connection.request('sendmessage', { channel: rooms.channelOf(to.room), message: { text, key, at: Date.now() } });
+    else await connection.request('publish', { message: { type: 'chat', to, text, key } });
     outbox.delete(key);
     note('sent', 'Sent');
   } catch (error) {
@@ -267,32 +282,16 @@ $('to').addEventListener('change', () => {
   drawPeople();
 });
 
-function showFrames(show) {
-  $('frames').hidden = !show;
-  $('frames-toggle').setAttribute('aria-expanded', show);
-  $('chat').classList.toggle('with-frames', show);
-  $('frame-list').scrollTop = $('frame-list').scrollHeight;
-}
-
-$('frames-toggle').addEventListener('click', () => showFrames($('frames').hidden));
-$('frames-close').addEventListener('click', () => { showFrames(false); $('frames-toggle').focus(); });
-$('frames-clear').addEventListener('click', () => $('frame-list').replaceChildren());
-$('curl').textContent = `curl ${location.origin}/notify \\\n  -H 'Content-Type: application/json' \\\n  -d '{"data":{"type":"notice","text":"Hello from a terminal"}}'`;
-$('copy').addEventListener('click', async () => {
-  try {
-    await navigator.clipboard.writeText($('curl').textContent);
-    $('copy').textContent = 'Copied';
-  } catch {
-    getSelection().selectAllChildren($('curl')); // No access to the clipboard: ready for Ctrl+C.
-    $('copy').textContent = 'Selected';
-  }
-  setTimeout(() => { $('copy').textContent = 'Copy'; }, 2000);
+rooms.onChange((room) => {
+  chosen = null;
+  drawPeople();
+  if (room) $('to').value = `room:${room}`;
+  $('text').focus();
 });
 
 addEventListener('online', () => connection?.hurry());
 document.addEventListener('visibilitychange', () => { if (!document.hidden) connection?.hurry(); });
 
-showFrames(matchMedia('(min-width: 1100px)').matches);
 const remembered = sessionStorage.getItem('name');
 if (remembered) signIn(remembered);
 else showSignIn();

@@ -135,7 +135,9 @@ export class Connection {
     } catch {
       return; // Data is JSON; anything else is in the log and nowhere else.
     }
-    if ((frame?.type === 'ack' || frame?.type === 'pong') && this.#settle(frame.ref, 'resolve', frame)) return;
+    // A join or leave is answered with its channel, and without a type.
+    const reply = frame?.type === 'ack' || frame?.type === 'pong' || (frame?.type === undefined && frame?.channel !== undefined);
+    if (reply && this.#settle(frame.ref, 'resolve', frame)) return;
     if (frame?.type === 'error' && this.#settle(frame.ref, 'reject', replyError(frame))) return;
     this.#options.onMessage(frame);
   }

@@ -38,6 +38,7 @@ function avatar(name) {
 function audience(to, me) {
   if (to === 'everyone') return 'everyone';
   if (to === 'others') return 'everyone else';
+  if (to?.room) return `room ${to.room}`;
   const names = (to?.users ?? []).map((name) => (name === me ? 'you' : name));
   return names.join(', ');
 }
@@ -99,18 +100,18 @@ export function addEvent(text) {
   appendMessage(make('p', 'event', text));
 }
 
-/** Adds data of a backend that is not a chat message. */
-export function addNotification(data) {
+/** Adds data of a backend that is not a chat message; place: where it was sent to, if not to this user. */
+export function addNotification(data, place) {
   last = { from: null, to: null, at: 0 };
   const row = make('article', 'notification');
-  row.append(make('p', 'meta', `Notification · ${clock(Date.now())}`));
+  row.append(make('p', 'meta', `Notification${place ? ` in ${place}` : ''} · ${clock(Date.now())}`));
   if (typeof data?.text === 'string') row.append(make('p', 'notification-text', data.text));
   else row.append(make('pre', '', JSON.stringify(data, null, 2)));
   appendMessage(row);
 }
 
 /** people: [{name, online}], sorted. Returns nothing; choose(name) is called for a click. */
-export function showPeople(people, me, chosen, choose, more) {
+export function showPeople(people, me, chosen, choose, more, rooms) {
   const online = people.filter((p) => p.online).length + 1;
   $('people-count').textContent = more ? `${online}+ online` : `${online} online`;
   $('alone').hidden = people.some((p) => p.online);
@@ -123,9 +124,11 @@ export function showPeople(people, me, chosen, choose, more) {
 
   const select = $('to');
   const before = select.value;
-  const options = people.map((p) => new Option(p.online ? p.name : `${p.name} (left)`, `user:${p.name}`));
+  const options = rooms.map((room) => new Option(`Room ${room}`, `room:${room}`));
+  options.push(...people.map((p) => new Option(p.online ? p.name : `${p.name} (left)`, `user:${p.name}`)));
   select.replaceChildren(select.options[0], select.options[1], ...options);
   select.value = chosen === null ? before : `user:${chosen}`;
+  if (select.selectedIndex < 0) select.value = 'everyone'; // The room was left.
 }
 
 function person({ name, online }, label, pressed, onclick) {
@@ -174,4 +177,4 @@ export function sentence(text) {
   return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
 }
 
-export { $ };
+export { $, make };

@@ -3,7 +3,11 @@
 //	SUMU_CONNECTIONS_TABLE, SUMU_STATE_TABLE  default connections, state
 //	SUMU_REQUESTS_QUEUE_URL  where what remains is sent: a queue of this function; required
 //	SUMU_REJECT_QUEUE_URL    where requests of topics and streams go that are not valid
-//	SUMU_MANAGEMENT_HOSTS    the hosts of the APIs that hold connections, with commas; required
+//	SUMU_STREAM_EVENTS       true: records of streams are events, {"MessageType":…,"Message":…},
+//	                         and not requests
+//	SUMU_MANAGEMENT_HOSTS    the hosts of the APIs that hold connections, with commas
+//	SUMU_MANAGEMENT_ENDPOINT the management endpoint of rows that name none, as the original
+//	                         stack writes them; its host is one of the hosts. One of the two is required
 package main
 
 import (
@@ -14,6 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/sumu-live/sumu/awslambda"
+	"github.com/sumu-live/sumu/events"
 	"github.com/sumu-live/sumu/examples/serverless/internal/cloud"
 	"github.com/sumu-live/sumu/examples/serverless/internal/env"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
@@ -34,10 +39,11 @@ func main() {
 func newHandler(e *env.Env, log *slog.Logger) (*awslambda.Pusher, error) {
 	c := cloud.New(e)
 	queueURL := e.Required("SUMU_REQUESTS_QUEUE_URL")
-	hosts := e.List("SUMU_MANAGEMENT_HOSTS")
-	if len(hosts) == 0 {
-		e.Bad("SUMU_MANAGEMENT_HOSTS", "is not set")
+	hosts, fallback := e.List("SUMU_MANAGEMENT_HOSTS"), e.String("SUMU_MANAGEMENT_ENDPOINT", "")
+	if len(hosts) == 0 && fallback == "" {
+		e.Bad("SUMU_MANAGEMENT_HOSTS", "is not set, and no SUMU_MANAGEMENT_ENDPOINT")
 	}
+	streamEvents := e.Bool("SUMU_STREAM_EVENTS", false)
 	if err := e.Err(); err != nil {
 		return nil, err
 	}
@@ -45,7 +51,9 @@ func newHandler(e *env.Env, log *slog.Logger) (*awslambda.Pusher, error) {
 	if err != nil {
 		return nil, err
 	}
-	sender, err := apigw.New(c.Config.Credentials, c.Config.Region, func(o *apigw.Options) { o.AllowedHosts = hosts })
+	sender, err := apigw.New(c.Config.Credentials, c.Config.Region, func(o *apigw.Options) {
+		o.AllowedHosts, o.Endpoint = hosts, fallback
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +71,9 @@ func newHandler(e *env.Env, log *slog.Logger) (*awslambda.Pusher, error) {
 	}
 	return awslambda.NewPusher(worker, func(o *awslambda.PusherOptions) {
 		o.Logger = log
+		if streamEvents {
+			o.Decode = events.Records
+		}
 		if url := e.String("SUMU_REJECT_QUEUE_URL", ""); url != "" {
 			client := c.SQS()
 			o.Reject = func(ctx context.Context, d pusher.Delivery, _ error) error {

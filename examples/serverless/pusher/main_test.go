@@ -26,7 +26,8 @@ func TestSettings(t *testing.T) {
 	}
 	h, err := newHandler(of(map[string]string{
 		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret",
-		"SUMU_REQUESTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/requests", "SUMU_MANAGEMENT_HOSTS": " abc.execute-api.us-east-1.amazonaws.com ,", "SUMU_REJECT_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/reject",
+		"SUMU_REQUESTS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/requests", "SUMU_MANAGEMENT_HOSTS": " abc.execute-api.us-east-1.amazonaws.com ,",
+		"SUMU_MANAGEMENT_ENDPOINT": "https://ws.example.com/live", "SUMU_REJECT_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/reject",
 	}), discard)
 	if err != nil {
 		t.Fatal(err)

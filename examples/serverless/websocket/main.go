@@ -13,6 +13,8 @@
 //	                        default: no such actions
 //	SUMU_DEFAULT_CHANNEL    a channel that every connection joins; default: none
 //	SUMU_OPEN               true: every client may use every channel and event; for demos
+//	SUMU_MAX_CONNECTIONS    how many connections a user may have; default 0: any number
+//	SUMU_EVICT_OLDEST       true: one more takes the place of the oldest; default: it is refused
 //	SUMU_MANAGEMENT_ENDPOINT  the API's management endpoint; default: told by its events.
 //	                          A custom domain whose mapping has a path needs it
 package main
@@ -63,7 +65,13 @@ func newHandler(e *env.Env, log *slog.Logger) (*awslambda.WebSocket, error) {
 		}
 		identities = store
 	}
-	app, err := sumu.NewApp(auth, store)
+	most, evict := e.Count("SUMU_MAX_CONNECTIONS", 0), e.Bool("SUMU_EVICT_OLDEST", false)
+	if err := e.Err(); err != nil {
+		return nil, err
+	}
+	app, err := sumu.NewApp(auth, store, func(o *sumu.AppOptions) {
+		o.MaxConnections, o.EvictOldest = most, evict && most > 0
+	})
 	if err != nil {
 		return nil, err
 	}

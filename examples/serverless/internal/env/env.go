@@ -73,6 +73,20 @@ func (e *Env) Bool(name string, fallback bool) bool {
 	return b
 }
 
+// Count reads a whole number that is not negative.
+func (e *Env) Count(name string, fallback int) int {
+	v := e.String(name, "")
+	if v == "" {
+		return fallback
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 {
+		e.Bad(name, "is not a whole number from 0")
+		return fallback
+	}
+	return n
+}
+
 // Duration reads a time such as "30s" that is not negative.
 func (e *Env) Duration(name string, fallback time.Duration) time.Duration {
 	v := e.String(name, "")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -17,6 +18,7 @@ import (
 type command struct {
 	Do       string
 	Address  string `json:",omitempty"`
+	Kind     string `json:",omitempty"` // of the server
 	Sockets  int    `json:",omitempty"`
 	Messages int    `json:",omitempty"`
 	Via      string `json:",omitempty"` // how to broadcast
@@ -30,6 +32,8 @@ type answer struct {
 	CPU     time.Duration // used so far: see each command for when it is read
 	Memory  int64         `json:",omitempty"` // in bytes: resident, or allocated by what was done
 	Count   int64         `json:",omitempty"` // of posts that were taken, or of allocations
+	// How long half of the messages, and 99 of 100, took at most.
+	Half, Most time.Duration `json:",omitempty"`
 	// At is when what was asked for began or ended, by the machine's clock,
 	// which all processes share.
 	At time.Time
@@ -53,8 +57,18 @@ func runRole(args []string) (code int, ok bool) {
 		err = runServer(args[1], args[2] == withHeapProfile, os.Stdin, os.Stdout)
 	case args[0] == roleReaders && len(args) == 1:
 		err = runReaders(os.Stdin, os.Stdout)
+	case args[0] == roleLatency && len(args) == 1:
+		err = runLatency()
+	case args[0] == roleStore && len(args) == 2:
+		var n int
+		if n, err = strconv.Atoi(args[1]); err == nil {
+			err = runStore(n)
+		}
 	default:
 		if err, ok = runPostRole(args); !ok {
+			err, ok = runBroadcastRole(args)
+		}
+		if !ok {
 			return 0, false
 		}
 	}

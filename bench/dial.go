@@ -16,7 +16,7 @@ import (
 const dialers = 32
 
 // dial opens more sockets. Each is of a user of its own.
-func (r *readers) dial(address string, more int) error {
+func (r *readers) dial(address, kind string, more int) error {
 	addr, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return err
@@ -31,7 +31,11 @@ func (r *readers) dial(address string, more int) error {
 				if n > more {
 					return
 				}
-				errs[i] = r.open(addr, r.sockets+n)
+				if _, secure := plainKind(kind); secure {
+					errs[i] = r.openTLS(address, kind, r.sockets+n)
+					continue
+				}
+				errs[i] = r.open(addr, kind, r.sockets+n)
 			}
 		})
 	}
@@ -45,7 +49,7 @@ func (r *readers) dial(address string, more int) error {
 
 // open dials one socket, with system calls that wait and no buffers of its own:
 // it is handed to the epoll when the server has answered.
-func (r *readers) open(to netip.AddrPort, user int) (err error) {
+func (r *readers) open(to netip.AddrPort, kind string, user int) (err error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("socket: %w", err)
@@ -64,6 +68,9 @@ func (r *readers) open(to netip.AddrPort, user int) (err error) {
 	if err := handshake(fd, to, user); err != nil {
 		return err
 	}
+	if err := greet(fd, kind); err != nil {
+		return err
+	}
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		return err
 	}
@@ -76,30 +83,13 @@ func handshake(fd int, to netip.AddrPort, user int) error {
 	if err := again(func() error { return syscall.Connect(fd, sa) }); err != nil && !errors.Is(err, syscall.EISCONN) {
 		return fmt.Errorf("connect: %w", err)
 	}
-	request := fmt.Sprintf("GET /?user=u%d HTTP/1.1\r\nHost: %s\r\n"+
-		"Connection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", user, to)
-	var n int
-	err := again(func() (err error) {
-		n, err = syscall.Write(fd, []byte(request))
-		return err
-	})
-	if err == nil && n < len(request) {
-		err = io.ErrShortWrite
-	}
-	if err != nil {
+	if err := send(fd, []byte(request(to.String(), user))); err != nil {
 		return fmt.Errorf("request: %w", err)
 	}
 	var response []byte
 	buf := make([]byte, 1024)
 	for !bytes.Contains(response, []byte("\r\n\r\n")) {
-		err := again(func() (err error) {
-			n, err = syscall.Read(fd, buf)
-			return err
-		})
-		if err == nil && n == 0 {
-			err = io.ErrUnexpectedEOF
-		}
+		n, err := receive(fd, buf)
 		if err != nil {
 			return fmt.Errorf("response %q: %w", response, err)
 		}
@@ -109,6 +99,64 @@ func handshake(fd int, to netip.AddrPort, user int) error {
 		return fmt.Errorf("response is %q", response)
 	}
 	return nil
+}
+
+// greet sends what a server with a protocol of its own waits for.
+func greet(fd int, kind string) error {
+	h := hello(kind)
+	if h == nil {
+		return nil
+	}
+	if err := send(fd, h); err != nil {
+		return fmt.Errorf("hello: %w", err)
+	}
+	var got []byte
+	buf := make([]byte, 1024)
+	for {
+		n, err := receive(fd, buf)
+		if err != nil {
+			return fmt.Errorf("answer to hello: %w", err)
+		}
+		got = append(got, buf[:n]...)
+		payload, rest, err := cutFrame(got)
+		if err != nil || payload == nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if len(rest) > 0 {
+			return fmt.Errorf("%d bytes behind the answer to hello", len(rest))
+		}
+		return greeted(payload)
+	}
+}
+
+func request(address string, user int) string {
+	return fmt.Sprintf("GET /?user=u%d HTTP/1.1\r\nHost: %s\r\n"+
+		"Connection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", user, address)
+}
+
+func send(fd int, b []byte) error {
+	return again(func() error {
+		n, err := syscall.Write(fd, b)
+		if err == nil && n < len(b) {
+			err = io.ErrShortWrite
+		}
+		return err
+	})
+}
+
+func receive(fd int, b []byte) (n int, err error) {
+	err = again(func() (err error) {
+		n, err = syscall.Read(fd, b)
+		return err
+	})
+	if err == nil && n == 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 // again repeats a system call that a signal has cut short: the runtime sends

@@ -91,7 +91,7 @@ func (s *gorillaServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *gorillaServer) broadcast(_ context.Context, via string, messages [][]byte) error {
-	if via != viaHub {
+	if via != viaOwn {
 		return fmt.Errorf("no broadcast via %q", via)
 	}
 	for _, m := range messages {

@@ -33,6 +33,7 @@ type config struct {
 	singles  int           // broadcasts of one message, the same
 	targets  int           // of a push in process
 	posts    int           // of a poster, in each round
+	stored   int           // connections in the largest store
 	sample   time.Duration // of one operation, repeated for so long
 	only     string        // the cases to run; "": all
 	profile  string        // where profiles are written; "": nowhere
@@ -40,7 +41,7 @@ type config struct {
 }
 
 // cases are the values of the flag -only, in the order of the table.
-var cases = []string{"fanout", "idle", "connect", "verify", "push", "post"}
+var cases = []string{"fanout", "idle", "connect", "tls", "verify", "push", "post", "latency", "store", "broadcast"}
 
 func (c *config) runs(name string) bool { return c.only == "" || c.only == name }
 
@@ -64,23 +65,23 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	before := load()
 	var t table
-	if cfg.runs("fanout") || cfg.runs("idle") || cfg.runs("connect") {
-		if err := addSockets(ctx, &cfg, &t); err != nil {
-			return err
+	for _, c := range []struct {
+		runs bool
+		add  func(context.Context, *config, *table) error
+	}{
+		{cfg.runs("fanout") || cfg.runs("idle") || cfg.runs("connect"), addSockets},
+		{cfg.runs("tls"), addTLS},
+		{cfg.runs("verify"), addVerify},
+		{cfg.runs("push"), addPush},
+		{cfg.runs("post"), addPost},
+		{cfg.runs("latency"), addLatency},
+		{cfg.runs("store"), addStore},
+		{cfg.runs("broadcast"), addBroadcast},
+	} {
+		if !c.runs {
+			continue
 		}
-	}
-	if cfg.runs("verify") {
-		if err := addVerify(ctx, &cfg, &t); err != nil {
-			return err
-		}
-	}
-	if cfg.runs("push") {
-		if err := addPush(ctx, &cfg, &t); err != nil {
-			return err
-		}
-	}
-	if cfg.runs("post") {
-		if err := addPost(ctx, &cfg, &t); err != nil {
+		if err := c.add(ctx, &cfg, &t); err != nil {
 			return err
 		}
 	}
@@ -96,7 +97,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func parse(args []string) (config, error) {
-	cfg := config{bursts: 4, singles: 20, targets: 10_000, posts: 20_000, sample: 300 * time.Millisecond}
+	cfg := config{bursts: 4, singles: 20, targets: 10_000, posts: 20_000, stored: 1_000_000, sample: 300 * time.Millisecond}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.IntVar(&cfg.sockets, "sockets", 4000, "sockets that are open at once")
 	fs.IntVar(&cfg.messages, "messages", 40, "messages of a burst")
@@ -110,7 +111,7 @@ func parse(args []string) (config, error) {
 	if cfg.smoke {
 		cfg.sockets, cfg.messages, cfg.rounds = 40, 5, 1
 		cfg.bursts, cfg.singles = 2, 2
-		cfg.targets, cfg.posts, cfg.sample = 200, 200, 2*time.Millisecond
+		cfg.targets, cfg.posts, cfg.stored, cfg.sample = 200, 200, 10_000, 2*time.Millisecond
 	}
 	switch {
 	case fs.NArg() > 0:

@@ -56,16 +56,25 @@ func TestSmokeRunHasEveryRow(t *testing.T) {
 	want := []string{
 		"case: unit",
 		"-: -",
-		"fan-out, burst of 5, Pusher.Push: deliveries/s",
-		"fan-out, burst of 5, Pusher.Push: µs CPU/delivery",
-		"fan-out, single, Pusher.Push: deliveries/s",
-		"fan-out, single, Pusher.Push: µs CPU/delivery",
-		"fan-out, burst of 5, Gateway.Post: deliveries/s",
-		"fan-out, burst of 5, Gateway.Post: µs CPU/delivery",
-		"fan-out, single, Gateway.Post: deliveries/s",
-		"fan-out, single, Gateway.Post: µs CPU/delivery",
-		"idle socket, resident memory: KB/socket",
-		"connect, to the answered handshake: µs CPU/connect",
+	}
+	for _, way := range []string{"Pusher.Push", "Gateway.Post"} {
+		for _, kind := range []string{"burst of 5", "single"} {
+			for range peers {
+				want = append(want, "fan-out, "+kind+", "+way+": deliveries/s", "fan-out, "+kind+", "+way+": µs CPU/delivery")
+			}
+		}
+	}
+	for range peers {
+		want = append(want, "idle socket, resident memory: KB/socket")
+	}
+	for range len(peers) + 1 { // And the floor.
+		want = append(want, "connect, to the answered handshake: µs CPU/connect")
+	}
+	want = append(want,
+		"TLS: fan-out, burst of 5, Pusher.Push: µs CPU/delivery",
+		"TLS: fan-out, single, Pusher.Push: µs CPU/delivery",
+		"TLS: idle socket, resident memory: KB/socket",
+		"TLS: connect, to the answered handshake: µs CPU/connect",
 		"verify RS256: ns CPU/token",
 		"verify RS256: allocs/token",
 		"verify RS256: ns CPU/token",
@@ -85,7 +94,13 @@ func TestSmokeRunHasEveryRow(t *testing.T) {
 		"post 256 B, 64 in flight, bounded by the caller: µs CPU/post",
 		"post 256 B, 64 in flight: allocs/post",
 		"post 256 B, 64 in flight: B allocated/post",
-	}
+		"latency, notify to socket, in process: µs, half of them within",
+		"latency, notify to socket, in process: µs, 99 of 100 within",
+		"memstore of 10,000 connections: ns CPU/put",
+		"memstore of 10,000 connections: ns CPU/look-up of a user",
+		"memstore of 10,000 connections: ns CPU/connection of a scan",
+		"memstore of 10,000 connections: B/connection",
+	)
 	for i, line := range got {
 		if strings.HasPrefix(line, "---") {
 			got[i] = "-: -"
@@ -107,7 +122,7 @@ func TestProfilesAreWrittenOnDemand(t *testing.T) {
 	}
 	for _, name := range []string{
 		"sumu-connect.cpu", "sumu-idle.heap", "sumu-pusher.cpu", "sumu-post.cpu",
-		"gorilla-connect.cpu", "gorilla-idle.heap", "gorilla-hub.cpu",
+		"gorilla-connect.cpu", "gorilla-idle.heap", "gorilla-own.cpu",
 	} {
 		if f, err := os.Stat(filepath.Join(dir, name+".pprof")); err != nil || f.Size() == 0 {
 			t.Errorf("%s: %v", name, err)

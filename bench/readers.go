@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -22,15 +23,22 @@ type readers struct {
 
 	current atomic.Pointer[expectation]
 	failure chan error // the first
+
+	ids atomic.Int64 // of sockets over TLS
+	mu  sync.Mutex   // of what they take
 }
 
 // expectation is what all sockets are to receive.
 type expectation struct {
 	want []byte        // by each socket
-	got  []int         // bytes of it, by descriptor; touched by the reading goroutine only
-	left int           // sockets that have not got all; as got
+	got  []int         // bytes of it, by descriptor
+	left int           // sockets that have not got all
 	cpu  time.Duration // of this process when it began
 	done chan time.Time
+
+	// Instead of want, when the server wraps its messages: then got counts them.
+	wrapped [][]byte
+	partial [][]byte // what has come of a frame, by descriptor
 }
 
 func runReaders(in io.Reader, out io.Writer) error {
@@ -52,15 +60,22 @@ func (r *readers) do(c command) (answer, error) {
 	var err error
 	switch c.Do {
 	case "dial":
-		err = r.dial(c.Address, c.Sockets)
+		err = r.dial(c.Address, c.Kind, c.Sockets)
 	case "expect": // the messages of one broadcast, on all sockets
-		r.current.Store(&expectation{
+		e := &expectation{
 			want: stream(c.Messages),
 			got:  make([]int, r.files),
 			left: r.sockets,
-			cpu:  cpuUsed(),
 			done: make(chan time.Time, 1),
-		})
+		}
+		if c.Kind == kindCentrifuge {
+			e.wrapped, e.partial = make([][]byte, c.Messages), make([][]byte, r.files)
+			for i := range e.wrapped {
+				e.wrapped[i] = wrapped(i)
+			}
+		}
+		e.cpu = cpuUsed()
+		r.current.Store(e)
 	case "wait": // CPU is what reading took, At when the last byte was read
 		return r.wait()
 	default:
@@ -115,24 +130,38 @@ func (r *readers) read() {
 	}
 }
 
-// take compares what was read with what is expected.
-func (r *readers) take(fd int, b []byte) error {
+// take compares what was read with what is expected. id is the descriptor, or
+// another number that no other socket has.
+func (r *readers) take(id int, b []byte) error {
 	e := r.current.Load()
 	if e == nil {
 		return fmt.Errorf("%d bytes that nobody expects", len(b))
 	}
-	at := e.got[fd]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e.wrapped != nil {
+		if err := e.takeWrapped(id, b); err != nil || e.got[id] < len(e.wrapped) {
+			return err
+		}
+		e.arrived()
+		return nil
+	}
+	at := e.got[id]
 	if at+len(b) > len(e.want) || !bytes.Equal(b, e.want[at:at+len(b)]) {
 		return fmt.Errorf("%d bytes at %d are not what was sent", len(b), at)
 	}
-	e.got[fd] += len(b)
-	if e.got[fd] < len(e.want) {
-		return nil
+	e.got[id] += len(b)
+	if e.got[id] == len(e.want) {
+		e.arrived()
 	}
+	return nil
+}
+
+// arrived takes note of a socket that has got all.
+func (e *expectation) arrived() {
 	if e.left--; e.left == 0 {
 		e.done <- time.Now()
 	}
-	return nil
 }
 
 func (r *readers) fail(err error) {

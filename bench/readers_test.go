@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"testing"
 	"time"
 )
@@ -61,5 +62,40 @@ func TestWhatWasNotSentIsRefused(t *testing.T) {
 	}
 	if err := new(readers).take(0, frame); err == nil {
 		t.Error("bytes that nobody expects are taken")
+	}
+}
+
+// What a server wraps may come in any parts, and several messages in a frame.
+func TestWrappedMessagesAreUnwrapped(t *testing.T) {
+	frame := func(numbers ...int) []byte {
+		var payload []byte
+		for _, n := range numbers {
+			payload = append(append(payload, wrapped(n)...), '\n')
+		}
+		return append(binary.BigEndian.AppendUint16([]byte{0x81, 126}, uint16(len(payload))), payload...)
+	}
+	expecting := func() *expectation {
+		return &expectation{wrapped: [][]byte{wrapped(0), wrapped(1), wrapped(2)}, got: make([]int, 1), partial: make([][]byte, 1)}
+	}
+	for _, size := range []int{1, 7, 1000} {
+		e, sent := expecting(), append(frame(0), frame(1, 2)...)
+		for at := 0; at < len(sent); at += size {
+			if e.got[0] == 3 {
+				t.Fatalf("done before byte %d", at)
+			}
+			if err := e.takeWrapped(0, sent[at:min(at+size, len(sent))]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if e.got[0] != 3 {
+			t.Errorf("in parts of %d: %d messages", size, e.got[0])
+		}
+	}
+	for name, sent := range map[string][]byte{
+		"out of order": frame(1), "too many": frame(0, 1, 2, 3), "no text": {0x82, 1, 'x'}, "empty": {0x81, 0},
+	} {
+		if err := expecting().takeWrapped(0, sent); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }

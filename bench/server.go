@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -23,29 +24,6 @@ type server interface {
 	broadcast(ctx context.Context, via string, messages [][]byte) error
 }
 
-// The servers.
-const (
-	kindSumu    = "sumu"
-	kindGorilla = "gorilla"
-)
-
-// How they broadcast.
-const (
-	viaPusher = "pusher" // sumu: a Notification for everyone
-	viaPost   = "post"   // sumu: Gateway.Post in a loop
-	viaHub    = "hub"    // gorilla: its one way
-)
-
-func newServer(kind string) (server, error) {
-	switch kind {
-	case kindSumu:
-		return newSumuServer()
-	case kindGorilla:
-		return newGorillaServer(), nil
-	}
-	return nil, fmt.Errorf("no server %q", kind)
-}
-
 // serverRole is the process that holds the sockets.
 type serverRole struct {
 	server
@@ -57,7 +35,8 @@ func runServer(kind string, heapProfile bool, in io.Reader, out io.Writer) error
 	if heapProfile {
 		runtime.MemProfileRate = 4 << 10 // The default sees too little of a few MB.
 	}
-	s, err := newServer(kind)
+	plain, secure := plainKind(kind)
+	s, err := newServer(plain)
 	if err != nil {
 		return err
 	}
@@ -65,10 +44,17 @@ func runServer(kind string, heapProfile bool, in io.Reader, out io.Writer) error
 	if err != nil {
 		return err
 	}
+	r := &serverRole{server: s, address: ln.Addr().String()}
+	if secure {
+		cert, err := certificate()
+		if err != nil {
+			return err
+		}
+		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}})
+	}
 	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
-	r := &serverRole{server: s, address: ln.Addr().String()}
 	err = obey(in, out, r.do)
 	_ = srv.Close() // The sockets end with the process.
 	if e := <-served; !errors.Is(e, http.ErrServerClosed) {

@@ -41,7 +41,7 @@ type runner struct {
 	profile bool
 }
 
-func runSession(ctx context.Context, cfg *config, kind string, vias []string, profile bool) (s session, err error) {
+func runSession(ctx context.Context, cfg *config, kind string, profile bool) (s session, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sessionLimit)
 	defer cancel()
 	r := &runner{cfg: cfg, kind: kind, profile: profile}
@@ -61,18 +61,23 @@ func runSession(ctx context.Context, cfg *config, kind string, vias []string, pr
 	if err := r.fill(&s); err != nil {
 		return s, err
 	}
-	if !cfg.runs("fanout") {
+	plain, secure := plainKind(kind)
+	if !cfg.runs("fanout") && !secure {
 		return s, nil
 	}
+	bursts, singles := cfg.bursts, cfg.singles
+	if plain == kindCentrifuge { // A tenth of the others' rate.
+		bursts, singles = 1, min(singles, 5)
+	}
 	s.bursts, s.singles = make(map[string]delivery), make(map[string]delivery)
-	for _, via := range vias {
+	for _, via := range ways(plain) {
 		if _, err := r.deliver(via, cfg.messages, 1); err != nil { // Warms up.
 			return s, err
 		}
-		if s.bursts[via], err = r.deliver(via, cfg.messages, cfg.bursts); err != nil {
+		if s.bursts[via], err = r.deliver(via, cfg.messages, bursts); err != nil {
 			return s, err
 		}
-		if s.singles[via], err = r.deliver(via, 1, cfg.singles); err != nil {
+		if s.singles[via], err = r.deliver(via, 1, singles); err != nil {
 			return s, err
 		}
 		if profile {
@@ -124,7 +129,7 @@ func (r *runner) fill(s *session) error {
 }
 
 func (r *runner) dial(address string, sockets int) error {
-	if _, err := r.readers.call(command{Do: "dial", Address: address, Sockets: sockets}); err != nil {
+	if _, err := r.readers.call(command{Do: "dial", Address: address, Kind: r.kind, Sockets: sockets}); err != nil {
 		return err
 	}
 	r.open += sockets
@@ -137,7 +142,7 @@ func (r *runner) dial(address string, sockets int) error {
 func (r *runner) deliver(via string, messages, times int) (delivery, error) {
 	var took, server, readers time.Duration
 	for range times {
-		if _, err := r.readers.call(command{Do: "expect", Messages: messages}); err != nil {
+		if _, err := r.readers.call(command{Do: "expect", Kind: r.kind, Messages: messages}); err != nil {
 			return delivery{}, err
 		}
 		begun, err := r.server.call(command{Do: "broadcast", Via: via, Messages: messages})

@@ -3,93 +3,152 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 )
-
-const gorillaHub = "gorilla hub, prepared messages"
 
 // goals for sockets, of the design. The rate is for 40 messages to 15,000
 // sockets, with two cores for the server and its readers.
 const (
 	goalPerSecond = 1_000_000
-	goalIdle      = 5 // KB
+	goalBurst     = 7  // times the best peer
+	goalIdle      = 5  // KB
+	goalConnect   = 40 // µs
 )
+
+const hijackName = "net/http and Hijack alone: the floor"
+
+// sessions are those of each kind of server, in the order of the rounds.
+type sessions map[string][]session
+
+// runSessions lets the kinds take turns.
+func runSessions(ctx context.Context, cfg *config, kinds []string) (sessions, error) {
+	if cfg.profile != "" { // Sessions of their own: a profile costs something.
+		for _, kind := range kinds {
+			if _, err := runSession(ctx, cfg, kind, true); err != nil {
+				return nil, err
+			}
+		}
+	}
+	all := make(sessions)
+	for range cfg.rounds {
+		for _, kind := range kinds {
+			s, err := runSession(ctx, cfg, kind, false)
+			if err != nil {
+				return nil, err
+			}
+			all[kind] = append(all[kind], s)
+		}
+	}
+	return all, nil
+}
+
+// figures are one figure of a kind, round after round.
+func (s sessions) figures(kind string, figure func(session) float64) (f series) {
+	for _, one := range s[kind] {
+		f = append(f, figure(one))
+	}
+	return f
+}
+
+func idleMemory(s session) float64  { return s.idle }
+func connectCost(s session) float64 { return s.connect }
 
 // addSockets runs the cases that need processes: fan-out, idle memory, connect.
 // They share their sessions.
 func addSockets(ctx context.Context, cfg *config, t *table) error {
-	sumuWays, gorillaWays := []string{viaPusher, viaPost}, []string{viaHub}
-	if cfg.profile != "" { // Sessions of their own: a profile costs something.
-		if _, err := runSession(ctx, cfg, kindSumu, sumuWays, true); err != nil {
-			return err
-		}
-		if _, err := runSession(ctx, cfg, kindGorilla, gorillaWays, true); err != nil {
-			return err
-		}
+	kinds := []string{kindSumu}
+	for _, p := range peers {
+		kinds = append(kinds, p.kind)
 	}
-	var ours, theirs []session
-	for range cfg.rounds {
-		o, err := runSession(ctx, cfg, kindSumu, sumuWays, false)
-		if err != nil {
-			return err
-		}
-		p, err := runSession(ctx, cfg, kindGorilla, gorillaWays, false)
-		if err != nil {
-			return err
-		}
-		ours, theirs = append(ours, o), append(theirs, p)
+	if cfg.runs("connect") {
+		kinds = append(kinds, kindHijack)
+	}
+	all, err := runSessions(ctx, cfg, kinds)
+	if err != nil {
+		return err
 	}
 	if cfg.runs("fanout") {
-		for _, via := range []string{viaPusher, viaPost} {
-			addDeliveries(cfg, t, via, ours, theirs)
+		for _, way := range []struct{ via, name string }{{viaPusher, "Pusher.Push"}, {viaPost, "Gateway.Post"}} {
+			addFanout(t, all, fmt.Sprintf("fan-out, burst of %d, %s", cfg.messages, way.name), way.via, true)
+			addFanout(t, all, "fan-out, single, "+way.name, way.via, false)
 		}
-	}
-	each := func(of []session, figure func(session) float64) (s series) {
-		for _, one := range of {
-			s = append(s, figure(one))
-		}
-		return s
 	}
 	if cfg.runs("idle") {
-		idle := func(s session) float64 { return s.idle }
-		r := row{"idle socket, resident memory", gorillaHub, perSocket, each(ours, idle), each(theirs, idle)}
-		t.add(r)
+		r := row{name: "idle socket, resident memory", scale: perSocket, ours: all.figures(kindSumu, idleMemory)}
+		for _, p := range peers {
+			r.peer, r.theirs = p.name, all.figures(p.kind, idleMemory)
+			t.add(r)
+		}
 		t.goal(r.name, r.ours, goalIdle, r.scale)
 	}
 	if cfg.runs("connect") {
-		connect := func(s session) float64 { return s.connect }
-		t.add(row{"connect, to the answered handshake", gorillaHub, perConnect, each(ours, connect), each(theirs, connect)})
+		r := row{name: "connect, to the answered handshake", scale: perConnect, ours: all.figures(kindSumu, connectCost)}
+		for _, p := range peers {
+			r.peer, r.theirs = p.name, all.figures(p.kind, connectCost)
+			t.add(r)
+		}
+		r.peer, r.theirs = hijackName, all.figures(kindHijack, connectCost)
+		t.add(r)
+		t.goal(r.name, r.ours, goalConnect, r.scale)
 	}
 	return nil
 }
 
-// addDeliveries compares one way of ours with the peer's one way.
-func addDeliveries(cfg *config, t *table, via string, ours, theirs []session) {
-	way := map[string]string{viaPusher: "Pusher.Push", viaPost: "Gateway.Post"}[via]
-	for _, kind := range []struct {
-		name  string
-		of    func(session) map[string]delivery
-		burst bool
-	}{
-		{fmt.Sprintf("fan-out, burst of %d, %s", cfg.messages, way), func(s session) map[string]delivery { return s.bursts }, true},
-		{"fan-out, single, " + way, func(s session) map[string]delivery { return s.singles }, false},
-	} {
-		var rate, cpu row
-		var reading, peerReading series
-		for i := range ours {
-			o, p := kind.of(ours[i])[via], kind.of(theirs[i])[viaHub]
-			rate.ours, rate.theirs = append(rate.ours, o.perSecond), append(rate.theirs, p.perSecond)
-			cpu.ours, cpu.theirs = append(cpu.ours, o.server), append(cpu.theirs, p.server)
-			reading, peerReading = append(reading, o.readers), append(peerReading, p.readers)
+// addFanout compares one way of ours with each peer's one way.
+func addFanout(t *table, all sessions, name, via string, burst bool) {
+	of := func(s session, via string) delivery {
+		if burst {
+			return s.bursts[via]
 		}
-		rate.name, rate.peer, rate.scale = kind.name, gorillaHub, perSecond
-		cpu.name, cpu.peer, cpu.scale = kind.name, gorillaHub, perDelivery
-		t.add(rate)
-		t.add(cpu)
-		t.note("%s: its readers took %s µs CPU/delivery, the peer's %s", kind.name, reading, peerReading)
-		if kind.burst {
-			t.goal(rate.name, rate.ours, goalPerSecond, rate.scale)
-		} else {
-			t.goal(rate.name+", as the peer", rate.ours, rate.theirs.median(), rate.scale)
-		}
+		return s.singles[via]
 	}
+	figures := func(kind, via string, figure func(delivery) float64) series {
+		return all.figures(kind, func(s session) float64 { return figure(of(s, via)) })
+	}
+	rate := func(d delivery) float64 { return d.perSecond }
+	cpu := func(d delivery) float64 { return d.server }
+	reading := func(d delivery) float64 { return d.readers }
+
+	speed := row{name: name, scale: perSecond, ours: figures(kindSumu, via, rate)}
+	cost := row{name: name, scale: perDelivery, ours: figures(kindSumu, via, cpu)}
+	note := fmt.Sprintf("%s: its readers took %s µs CPU/delivery", name, figures(kindSumu, via, reading))
+	var rates series
+	for _, p := range peers {
+		speed.peer, speed.theirs = p.name, figures(p.kind, viaOwn, rate)
+		cost.peer, cost.theirs = p.name, figures(p.kind, viaOwn, cpu)
+		t.add(speed)
+		t.add(cost)
+		rates = append(rates, speed.theirs.median())
+		note += fmt.Sprintf(", those of %s %s", p.name, figures(p.kind, viaOwn, reading))
+	}
+	t.note("%s", note)
+	best := slices.Max(rates)
+	if burst {
+		t.goal(name, speed.ours, goalPerSecond, speed.scale)
+		t.goal(fmt.Sprintf("%s, %d times the best peer", name, goalBurst), speed.ours, goalBurst*best, speed.scale)
+	} else {
+		t.goal(name+", as the best peer", speed.ours, best, speed.scale)
+	}
+}
+
+// addTLS compares sockets over TLS. Their readers are dear, and share the
+// machine: no rates.
+func addTLS(ctx context.Context, cfg *config, t *table) error {
+	ours, theirs := kindSumu+overTLS, kindGorilla+overTLS
+	all, err := runSessions(ctx, cfg, []string{ours, theirs})
+	if err != nil {
+		return err
+	}
+	add := func(name string, sc scale, o, p func(session) float64) {
+		t.add(row{name, peers[0].name, sc, all.figures(ours, o), all.figures(theirs, p)})
+	}
+	burst := func(via string) func(session) float64 { return func(s session) float64 { return s.bursts[via].server } }
+	single := func(via string) func(session) float64 {
+		return func(s session) float64 { return s.singles[via].server }
+	}
+	add(fmt.Sprintf("TLS: fan-out, burst of %d, Pusher.Push", cfg.messages), perDelivery, burst(viaPusher), burst(viaOwn))
+	add("TLS: fan-out, single, Pusher.Push", perDelivery, single(viaPusher), single(viaOwn))
+	add("TLS: idle socket, resident memory", perSocket, idleMemory, idleMemory)
+	add("TLS: connect, to the answered handshake", perConnect, connectCost, connectCost)
+	return nil
 }

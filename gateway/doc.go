@@ -139,6 +139,10 @@
 // times of all sockets are watched by one goroutine. A post encodes its frames
 // once for all sockets, and whatever is pending for a socket goes out in one
 // write: in a burst the system calls, which are what a fan-out costs, are
-// shared too. TLS sockets work the same but for their own buffers, which
-// crypto/tls keeps, and a goroutine for each while it is written to.
+// shared too. While posts keep coming, half of the processors write, so that
+// more is joined; once they stop, all do.
+//
+// TLS sockets work the same but for their own buffers, which crypto/tls keeps:
+// 15 KB for an idle one where a plain one has 5 KB. A write to one can only be
+// waited for: a client that does not read holds up the others for 0.2 ms, once.
 package gateway

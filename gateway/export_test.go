@@ -26,6 +26,14 @@ func (g *Gateway) Renewing() int {
 	return g.renewers.running
 }
 
+// Flushing is how many goroutines write what is pending, those that were held
+// up not counted.
+func (g *Gateway) Flushing() int {
+	g.flushers.mu.Lock()
+	defer g.flushers.mu.Unlock()
+	return g.flushers.running
+}
+
 // Pending is what is pending for a socket, in bytes.
 func (g *Gateway) Pending(id string) int {
 	s := g.hub.get(id)

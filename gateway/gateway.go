@@ -103,8 +103,9 @@ func New(app *sumu.App, optFns ...func(*Options)) (*Gateway, error) {
 		g.lease = newLease(g)
 		g.endpoint = g.lease.key
 	}
-	g.flushers = workers{group: &g.running, max: runtime.GOMAXPROCS(0), start: g.newFlusher}
-	g.renewers = workers{group: &g.running, max: maxRenewals, start: func() func(*socket) { return g.renew }}
+	cores := runtime.GOMAXPROCS(0)
+	g.flushers = workers{group: &g.running, max: cores, few: max(1, cores/2), serve: g.flush}
+	g.renewers = workers{group: &g.running, max: maxRenewals, few: maxRenewals, serve: func(s *socket) bool { g.renew(s); return true }}
 	return g, nil
 }
 

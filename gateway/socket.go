@@ -102,6 +102,7 @@ func (s *socket) push(frame []byte) (start bool) {
 	}
 	s.pending.frames = append(s.pending.frames, frame)
 	s.queued += len(frame) + frameCost
+	s.g.flushers.comes()
 	start = !s.writing
 	s.writing = true
 	return start

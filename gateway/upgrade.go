@@ -108,7 +108,9 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, id string) (s 
 		return s, nil // serve ends it.
 	}
 	_ = s.nc.SetWriteDeadline(time.Time{})
-	s.startWriter()
+	if s.settle(0) {
+		s.startWriter()
+	}
 	return s, nil
 }
 

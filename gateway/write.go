@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"net"
+	"sync"
 	"syscall"
+	"time"
 )
 
 // maxJoined is how many bytes are joined into one write. The system call is
@@ -20,11 +22,12 @@ type writer struct {
 	try   func(fd uintptr) bool // w.tryFD, bound once
 }
 
-func newWriter() *writer {
+// writers are pooled, as a flusher often serves one socket only and ends.
+var writers = sync.Pool{New: func() any {
 	w := &writer{buf: make([]byte, 0, maxJoined)}
 	w.try = w.tryFD
 	return w
-}
+}}
 
 // write writes a part of chunk, maybe nothing. With wait it writes at least
 // one byte, unless it fails.
@@ -52,59 +55,72 @@ func (w *writer) tryFD(fd uintptr) bool {
 	return true
 }
 
-// startWriter hands the socket to the flushers, or to a goroutine of its own
-// where writes can only be waited for.
-func (s *socket) startWriter() {
-	if s.raw != nil {
-		s.g.flushers.add(s)
-		return
-	}
-	s.g.running.add()
-	go s.writePatiently(nil)
-}
+// startWriter hands the socket to the flushers.
+func (s *socket) startWriter() { s.g.flushers.add(s) }
 
-// newFlusher returns what one flusher does: write what is pending, never wait.
-func (g *Gateway) newFlusher() func(*socket) {
-	w := newWriter()
-	return func(s *socket) {
-		q := s.take()
-		if q == nil {
-			if s.settle(0) {
-				g.flushers.add(s)
-			}
-			return
+// heldUp is how long a flusher may wait for one socket before another takes its
+// place. A write to TLS, which can only be waited for, takes 10 to 20 µs unless
+// the client is slow.
+const heldUp = 200 * time.Microsecond
+
+// flush writes what is pending for a socket. It waits for no client longer than
+// heldUp: it returns false when its place was taken then.
+func (g *Gateway) flush(s *socket) (stays bool) {
+	q := s.take()
+	if q == nil {
+		if s.settle(0) {
+			g.flushers.add(s)
 		}
-		cost := 0
-		for !q.empty() {
-			chunk := q.next(w.buf)
-			n, err := w.write(s.nc, s.raw, chunk, false)
-			if err != nil {
-				s.abort(abnormal("connection lost"))
-				return
-			}
-			cost += q.skip(n)
-			if n < len(chunk) {
-				// The client is slower than we are: only its own goroutine
-				// waits for it.
-				s.wrote(cost)
-				g.running.add()
-				go s.writePatiently(q)
-				return
-			}
+		return true
+	}
+	if s.raw == nil {
+		g.running.add() // The timer's function, for which nobody else waits.
+		place := time.AfterFunc(heldUp, func() {
+			defer g.running.done()
+			g.flushers.leave()
+		})
+		s.writePatiently(q)
+		if stays = place.Stop(); stays {
+			g.running.done()
 		}
-		q.recycle()
-		s.active.Store(g.now())
-		if s.settle(cost) {
-			g.flushers.add(s) // Behind the others, which pile up meanwhile.
+		return stays
+	}
+	w := writers.Get().(*writer)
+	defer writers.Put(w)
+	cost := 0
+	for !q.empty() {
+		chunk := q.next(w.buf)
+		n, err := w.write(s.nc, s.raw, chunk, false)
+		if err != nil {
+			s.abort(abnormal("connection lost"))
+			return true
+		}
+		cost += q.skip(n)
+		if n < len(chunk) {
+			// The client is slower than we are: only a goroutine of its own
+			// waits for it.
+			s.wrote(cost)
+			g.running.add()
+			go func() {
+				defer g.running.done()
+				s.writePatiently(q)
+			}()
+			return true
 		}
 	}
+	q.recycle()
+	s.active.Store(g.now())
+	if s.settle(cost) {
+		g.flushers.add(s) // Behind the others, which pile up meanwhile.
+	}
+	return true
 }
 
 // writePatiently writes q and all that follows until nothing is pending. The
 // wheel resets the connection when nothing moves for too long.
 func (s *socket) writePatiently(q *queue) {
-	defer s.g.running.done()
-	w := newWriter()
+	w := writers.Get().(*writer)
+	defer writers.Put(w)
 	s.writeSince.Store(s.g.now())
 	s.g.wheel.watch(s)
 	defer s.writeSince.Store(0)

@@ -1,0 +1,58 @@
+package main
+
+import "fmt"
+
+// The servers.
+const (
+	kindSumu       = "sumu"
+	kindGorilla    = "gorilla"
+	kindMelody     = "melody"
+	kindGws        = "gws"
+	kindCentrifuge = "centrifuge"
+	kindHijack     = "hijack" // net/http alone: the floor of connecting
+)
+
+// How they broadcast.
+const (
+	viaPusher = "pusher" // sumu: a Notification for everyone
+	viaPost   = "post"   // sumu: Gateway.Post in a loop
+	viaOwn    = "own"    // a peer: its one way
+)
+
+// peers are what ours is measured against, with what the table calls them. Each
+// is pinned by go.mod.
+var peers = []struct{ kind, name string }{
+	{kindGorilla, "gorilla hub, prepared messages"},
+	{kindMelody, "melody"},
+	{kindGws, "gws, Broadcaster"},
+	{kindCentrifuge, "centrifuge, a channel"},
+}
+
+// ways are how a kind of server broadcasts.
+func ways(kind string) []string {
+	switch kind {
+	case kindSumu:
+		return []string{viaPusher, viaPost}
+	case kindHijack:
+		return nil
+	}
+	return []string{viaOwn}
+}
+
+func newServer(kind string) (server, error) {
+	switch kind {
+	case kindSumu:
+		return newSumuServer()
+	case kindGorilla:
+		return newGorillaServer(), nil
+	case kindMelody:
+		return newMelodyServer(), nil
+	case kindGws:
+		return newGwsServer(), nil
+	case kindCentrifuge:
+		return newCentrifugeServer()
+	case kindHijack:
+		return new(hijackServer), nil
+	}
+	return nil, fmt.Errorf("no server %q", kind)
+}

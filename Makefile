@@ -26,7 +26,7 @@ test: check-machine components lint ## Everything: lint, all tests with real com
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
 	SUMU_TEST_LOGS=$(CURDIR)/$(LOGS) $(E2E) $(RACE) -timeout 15m ./...
 	@tools/secrets.sh $(LOGS)
-	go test -count=1 -run Model ./presence ./pusher # Many more walks than the race detector has time for.
+	go test -count=1 -run Model ./presence ./pusher ./connstore/dynamostore # Many more walks than the race detector has time for.
 	cd test/interop && SUMU_E2E=1 go test -p 1 -race -shuffle=on -timeout 10m ./...
 	$(E2E) go test -C test/deploy -shuffle=on -timeout 20m ./...
 	$(E2E) go test -C test/iot -race -shuffle=on -timeout 10m ./...
@@ -35,7 +35,7 @@ test: check-machine components lint ## Everything: lint, all tests with real com
 .PHONY: test-slow
 test-slow: check-machine components ## The tests that take minutes as well (SUMU_SLOW=1)
 	$(E2E) SUMU_SLOW=1 $(RACE) -timeout 60m ./...
-	SUMU_SLOW=1 go test -count=1 -timeout 60m -run '^TestModel$$' ./presence ./pusher # A million walks each.
+	SUMU_SLOW=1 go test -count=1 -timeout 60m -run '^TestModel$$' ./presence ./pusher ./connstore/dynamostore # A million walks each.
 
 .PHONY: lint
 lint: ## gofumpt, go vet, staticcheck, go mod tidy: every module

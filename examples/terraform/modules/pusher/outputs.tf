@@ -1,0 +1,20 @@
+output "function" {
+  value = {
+    name = module.function.name
+    arn  = module.function.arn
+  }
+}
+
+output "rejected_queue" {
+  description = "Requests that were not valid or failed for good."
+  value = {
+    name = aws_sqs_queue.rejected.name
+    arn  = aws_sqs_queue.rejected.arn
+    url  = aws_sqs_queue.rejected.url
+  }
+}
+
+output "queue_url" {
+  description = "Where requests are sent."
+  value       = local.queue_url
+}

@@ -1,0 +1,53 @@
+# Input: what backends ask to be pushed.
+
+resource "aws_sns_topic" "notifications" {
+  name = "${var.prefix}-notifications"
+  tags = local.tags
+}
+
+resource "aws_sqs_queue" "notifications" {
+  name                       = "${var.prefix}-notifications"
+  visibility_timeout_seconds = 6 * local.pusher_timeout
+  message_retention_seconds  = 345600
+  sqs_managed_sse_enabled    = true
+  tags                       = local.tags
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.notifications_dead.arn
+    maxReceiveCount     = 5
+  })
+}
+
+resource "aws_sqs_queue" "notifications_dead" {
+  name                      = "${var.prefix}-notifications-dead"
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+  tags                      = local.tags
+}
+
+# Output: what clients publish and send, and presence events.
+
+resource "aws_sns_topic" "messages" {
+  name = "${var.prefix}-messages"
+  tags = local.tags
+}
+
+resource "aws_sqs_queue" "messages" {
+  name                       = "${var.prefix}-messages"
+  visibility_timeout_seconds = 180
+  message_retention_seconds  = 345600
+  sqs_managed_sse_enabled    = true
+  tags                       = local.tags
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.messages_dead.arn
+    maxReceiveCount     = 5
+  })
+}
+
+resource "aws_sqs_queue" "messages_dead" {
+  name                      = "${var.prefix}-messages-dead"
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+  tags                      = local.tags
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,12 +108,17 @@ func newStack(t *testing.T) *stack {
 		"SUMU_OUTPUT_TOPIC_ARN=" + *topic.TopicArn, "SUMU_OUTPUT_QUEUE_URL=" + s.urls["output"],
 		"SUMU_PRESENCE_TOPIC_ARN=" + *topic.TopicArn, "SUMU_CHECKS_QUEUE_URL=" + s.urls["checks"], "SUMU_PRESENCE_GRACE=0s",
 		"SUMU_REQUESTS_QUEUE_URL=" + s.urls["requests"], "SUMU_MANAGEMENT_HOSTS=" + host, "SUMU_MANAGEMENT_ENDPOINT=" + management.URL + "/prod",
-		"JWT_ISSUER_JWKS_URI=" + provider.URL + issuer.Path, "JWT_ISSUER=" + provider.URL, "JWT_AUTHORIZED_AUDIENCES=chat",
 	}
+	// Of the authorizer alone: a websocket that has them verifies tokens itself.
+	tokens := []string{"JWT_ISSUER_JWKS_URI=" + provider.URL + issuer.Path, "JWT_ISSUER=" + provider.URL, "JWT_AUTHORIZED_AUDIENCES=chat"}
 	for name, into := range map[string]**function{
 		"authorizer": &s.authorizer, "websocket": &s.websocket, "pusher": &s.pusher, "presence": &s.presence, "backend": &s.backend,
 	} {
-		*into = start(t, name, testLog{t, name}, vars...)
+		own := vars
+		if name == "authorizer" {
+			own = append(slices.Clone(vars), tokens...)
+		}
+		*into = start(t, name, testLog{t, name}, own...)
 	}
 	return s
 }

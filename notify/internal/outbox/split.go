@@ -22,9 +22,10 @@ type Piece struct {
 	Body []byte
 }
 
-// Split returns the notification as one piece, or with its users, channels and
+// Split returns the notification as one piece, or with its users and
 // connections spread over several of at most limit bytes each, which repeat
-// all the rest. The same notification is always split in the same way, so that
+// all the rest. Its channels are in the first; the others leave out their
+// members, so that nobody gets two. The same notification is always split in the same way, so that
 // a piece that is sent again has the key that it had before.
 //
 // A notification without an ID gets one: without, the keys of all would be
@@ -70,11 +71,9 @@ func encode(n *sumu.Notification) ([]byte, error) {
 // targets, with a comma each.
 func roomForTargets(n sumu.Notification, limit int) (int, error) {
 	// A shortest element in each list, so that it validates, and the longest part.
+	n.ExcludeChannels = leftOut(&n)
 	if len(n.Users) > 0 {
 		n.Users = []string{"u"}
-	}
-	if len(n.Channels) > 0 {
-		n.Channels = []string{"c"}
 	}
 	if len(n.Connections) > 0 {
 		n.Connections = []sumu.ConnectionRef{{UserID: "u", ConnectionID: "c"}}
@@ -106,12 +105,8 @@ func (s *splitter) addTargets() {
 		s.fit("users", i, u)
 		s.next.Users = append(s.next.Users, u)
 	}
-	if n.After != "" && len(n.Users) > 0 {
+	if n.After != "" && len(n.Users) > 0 && len(n.Channels) == 0 {
 		delete(users, n.Users[0]) // Only some of the connections are meant.
-	}
-	for i, c := range n.Channels {
-		s.fit("channels", i, c)
-		s.next.Channels = append(s.next.Channels, c)
 	}
 	for i, ref := range n.Connections {
 		// The user's piece and this one would both reach it: duplicates are only
@@ -141,10 +136,11 @@ func (s *splitter) flush() {
 		return
 	}
 	n := s.whole // All but the targets are shared: nobody changes them.
-	n.Users, n.Channels, n.Connections = s.next.Users, s.next.Channels, s.next.Connections
+	n.Users, n.Connections = s.next.Users, s.next.Connections
 	n.Part = chunkPart(n.Part, len(s.pieces))
 	if len(s.pieces) > 0 {
-		n.After = "" // It is of the first user.
+		n.After = "" // It is of the first channel or user.
+		n.ExcludeChannels, n.Channels = leftOut(&n), nil
 	}
 	s.next, s.used = sumu.Notification{}, 0
 	body, err := encode(&n)
@@ -153,6 +149,11 @@ func (s *splitter) flush() {
 		return
 	}
 	s.pieces = append(s.pieces, Piece{n, body})
+}
+
+// leftOut are the channels whose members all pieces but the first leave out.
+func leftOut(n *sumu.Notification) []string {
+	return append(n.ExcludeChannels[:len(n.ExcludeChannels):len(n.ExcludeChannels)], n.Channels...)
 }
 
 // chunkPart appends "p" and the number of the piece: pushers, which append "c",

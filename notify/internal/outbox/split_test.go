@@ -85,7 +85,11 @@ func checkPieces(t *testing.T, name string, n sumu.Notification, limit int, piec
 		for _, ref := range got.Connections {
 			refs[ref]++
 		}
-		if got.After != "" && (i > 0 || len(got.Users) == 0 || got.Users[0] != n.Users[0]) {
+		without := n.ExcludeChannels
+		if i > 0 { // A member must not get it as a user once more.
+			without = slices.Concat(n.ExcludeChannels, n.Channels)
+		}
+		if got.After != "" && len(n.Channels) == 0 && (i > 0 || len(got.Users) == 0 || got.Users[0] != n.Users[0]) {
 			t.Fatalf("%s: piece %d begins at %q of a user it is not of", name, i, got.After)
 		}
 		if i == 0 && got.After != n.After {
@@ -93,7 +97,7 @@ func checkPieces(t *testing.T, name string, n sumu.Notification, limit int, piec
 		}
 		if !bytes.Equal(got.Data, n.Data) || !slices.Equal(got.ExcludeUsers, n.ExcludeUsers) ||
 			!slices.Equal(got.ExcludeConnections, n.ExcludeConnections) || !got.Deadline.Equal(n.Deadline) ||
-			got.Attempt != n.Attempt || got.ID != n.ID {
+			got.Attempt != n.Attempt || got.ID != n.ID || !slices.Equal(got.ExcludeChannels, without) {
 			t.Fatalf("%s: piece %d does not repeat the rest", name, i)
 		}
 	}
@@ -109,7 +113,7 @@ func checkPieces(t *testing.T, name string, n sumu.Notification, limit int, piec
 		}
 	}
 	for _, ref := range n.Connections {
-		covered := users[ref.UserID] > 0 && (n.After == "" || ref.UserID != n.Users[0])
+		covered := users[ref.UserID] > 0 && (n.After == "" || len(n.Channels) > 0 || ref.UserID != n.Users[0])
 		if want := 1; !covered && refs[ref] != want || covered && len(pieces) > 1 && refs[ref] > 0 {
 			t.Fatalf("%s: connection %v is in %d pieces, its user in %d", name, ref, refs[ref], users[ref.UserID])
 		}
@@ -130,8 +134,11 @@ func randomNotification(r *rand.Rand) sumu.Notification {
 	for i := range 1 + r.IntN(400) {
 		n.Users = append(n.Users, word(i))
 	}
-	for i := range r.IntN(40) {
-		n.Channels = append(n.Channels, word(i))
+	for i := range r.IntN(10) {
+		n.Channels = append(n.Channels, fmt.Sprintf("room.%d%s", i, strings.Repeat("é", r.IntN(9))))
+	}
+	if r.IntN(3) == 0 {
+		n.ExcludeChannels = []string{"muted"}
 	}
 	for i := range r.IntN(200) {
 		ref := sumu.ConnectionRef{UserID: word(1000 + i), ConnectionID: fmt.Sprint("c", i)}

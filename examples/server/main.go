@@ -55,14 +55,15 @@ type node struct {
 	settings settings
 	log      *slog.Logger
 
-	gateway *gateway.Gateway
-	health  *health
-	client  *sqsnotify.Client // puts notifications into the queue
-	queue   *sqs.Client
-	worker  *pusher.Worker // delivers what Poll takes out of it
-	remote  *apigw.Sender
-	sweeper *sweep.Sweeper
-	records sumu.StateStore
+	gateway  *gateway.Gateway
+	health   *health
+	client   *sqsnotify.Client // puts notifications into the queue
+	queue    *sqs.Client
+	worker   *pusher.Worker // delivers what Poll takes out of it
+	remote   *apigw.Sender
+	sweeper  *sweep.Sweeper
+	follower *follower
+	records  sumu.StateStore
 }
 
 // newNode ties the parts together. It calls nobody yet.
@@ -73,7 +74,7 @@ func newNode(s settings, cloud aws.Config, log *slog.Logger) (*node, error) {
 		return nil, err
 	}
 	auth, err := authorizer.New(keys, func(o *authorizer.Options) {
-		o.Issuer, o.Audiences = s.issuer, s.audiences
+		o.Issuer, o.Audiences, o.Grants = s.issuer, s.audiences, s.grants
 	})
 	if err != nil {
 		return nil, err
@@ -88,7 +89,16 @@ func newNode(s settings, cloud aws.Config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Your handlers of what clients send come here: app.Handle("publish", …).
+
+	// What clients send, to each other and to the backend.
+	queue := sqs.NewFromConfig(cloud)
+	client, err := sqsnotify.New(queue, s.queueURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := attach(s, app, store, client, queue); err != nil {
+		return nil, err
+	}
 
 	// The sockets of this node, and the lease that says that it lives.
 	gw, err := gateway.New(app, func(o *gateway.Options) {
@@ -119,23 +129,22 @@ func newNode(s settings, cloud aws.Config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	queue := sqs.NewFromConfig(cloud)
-	client, err := sqsnotify.New(queue, s.queueURL)
-	if err != nil {
-		return nil, err
-	}
 	worker, err := pusher.NewWorker(push, client, func(o *pusher.WorkerOptions) { o.Records = store })
 	if err != nil {
 		return nil, err
 	}
-	// What died without a word.
+	// What died without a word, and who comes and goes.
 	sweeper, err := newSweeper(store, remote, log)
+	if err != nil {
+		return nil, err
+	}
+	follower, err := newFollower(s, cloud, store, client, queue, log)
 	if err != nil {
 		return nil, err
 	}
 	return &node{
 		settings: s, log: log, gateway: gw, client: client, queue: queue, worker: worker, remote: remote,
-		sweeper: sweeper, records: store, health: &health{ready: gw.Ready},
+		sweeper: sweeper, follower: follower, records: store, health: &health{ready: gw.Ready},
 	}, nil
 }
 

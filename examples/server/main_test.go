@@ -67,6 +67,7 @@ type fleet struct {
 	iss    *issuer.Issuer
 	issuer string // its URL
 	store  *dynamostore.StateStore
+	queues *sqs.Client
 	vars   []string
 }
 
@@ -85,8 +86,8 @@ func newFleetOn(t *testing.T, dynamo string) *fleet {
 		return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret"}, nil
 	})
 	name := "server-" + sumu.NewID() // Components are shared, also by runs of the same test.
-	queue, err := sqs.New(sqs.Options{Region: "us-east-1", Credentials: creds, BaseEndpoint: &fauxqs}).
-		CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
+	queues := sqs.New(sqs.Options{Region: "us-east-1", Credentials: creds, BaseEndpoint: &fauxqs})
+	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,12 +97,13 @@ func newFleetOn(t *testing.T, dynamo string) *fleet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fleet{t: t, iss: iss, issuer: provider.URL, store: store, vars: []string{
+	return &fleet{t: t, iss: iss, issuer: provider.URL, store: store, queues: queues, vars: []string{
 		"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=secret",
-		"AWS_ENDPOINT_URL_DYNAMODB=" + dynamo, "AWS_ENDPOINT_URL_SQS=" + fauxqs,
+		"AWS_ENDPOINT_URL_DYNAMODB=" + dynamo, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS=" + dynamo, "AWS_ENDPOINT_URL_SQS=" + fauxqs,
 		"SUMU_CONNECTIONS_TABLE=" + name + "-c", "SUMU_STATE_TABLE=" + name + "-s", "SUMU_REQUESTS_QUEUE_URL=" + *queue.QueueUrl,
 		"SUMU_NODE_ACCESS_KEY_ID=nodes", "SUMU_NODE_SECRET_ACCESS_KEY=a secret of the nodes", "SUMU_NOTIFY_SECRET=" + notifySecret,
 		"SUMU_NODE_HOSTS=127.0.0.1:*", "SUMU_LEASE_TTL=3s", "SUMU_SWEEP=1s", // So that a test may wait for them.
+		"SUMU_PRESENCE=none", "SUMU_PRESENCE_GRACE=1s", // A test that counts frames wants its own alone.
 		"JWT_ISSUER_JWKS_URI=" + provider.URL + issuer.Path, "JWT_ISSUER=" + provider.URL, "JWT_AUTHORIZED_AUDIENCES=chat",
 	}}
 }

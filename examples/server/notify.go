@@ -42,9 +42,6 @@ func notifyHandler(client sumu.NotifyClient, secret string) http.HandlerFunc {
 		}
 		var n sumu.Notification
 		err = n.UnmarshalJSON(body)
-		if err == nil && (len(n.Channels) > 0 || n.Event != nil) {
-			err = &sumu.Error{Op: "this server has no channels and no events; name users or connections", Kind: sumu.ErrInvalid}
-		}
 		var id string
 		if err == nil {
 			id, err = notify.Send(r.Context(), client, n)

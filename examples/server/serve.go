@@ -63,6 +63,11 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	var sweeping sync.WaitGroup
 	sweeping.Go(func() { n.sweep(sweepCtx) })
 
+	followCtx, stopFollow := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopFollow()
+	var following sync.WaitGroup
+	following.Go(func() { n.follower.run(followCtx) })
+
 	n.log.Info("serving", "addr", listener.Addr().String(), "endpoint", n.gateway.Endpoint())
 	var errs []error
 	select {
@@ -83,6 +88,9 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.settings.drain)
 	defer cancel()
 	errs = append(errs, n.gateway.Shutdown(deadline))
+	// Not before: who leaves with this node is told by it, if it leads.
+	stopFollow()
+	following.Wait()
 	stopPoll()
 	errs = append(errs, <-pollEnded, stopWeb(web))
 	sweeping.Wait()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/connstore/dynamostore"
 )
 
@@ -34,8 +35,14 @@ type settings struct {
 	connectionsTable, stateTable string
 	queueURL                     string
 
+	presence, presenceURL string
+	grace                 time.Duration
+	messagesURL           string
+	openChannels          bool
+
 	jwksURL, issuer string
 	audiences       []string
+	grants          sumu.Grants
 }
 
 // readSettings reads variables by lookup, such as [os.LookupEnv]. Its error
@@ -59,6 +66,11 @@ func readSettings(lookup func(name string) (value string, ok bool)) (settings, e
 		connectionsTable: e.get("SUMU_CONNECTIONS_TABLE", "connections"),
 		stateTable:       e.get("SUMU_STATE_TABLE", "state"),
 		queueURL:         e.url("SUMU_REQUESTS_QUEUE_URL"),
+		presence:         e.get("SUMU_PRESENCE", presenceNotify),
+		presenceURL:      e.optionalURL("SUMU_PRESENCE_QUEUE_URL"),
+		grace:            e.duration("SUMU_PRESENCE_GRACE", 10*time.Second),
+		messagesURL:      e.optionalURL("SUMU_MESSAGES_QUEUE_URL"),
+		openChannels:     e.bool("SUMU_OPEN_CHANNELS"),
 		jwksURL:          e.url("JWT_ISSUER_JWKS_URI"),
 		issuer:           e.required("JWT_ISSUER"),
 		audiences:        e.list("JWT_AUTHORIZED_AUDIENCES", true),
@@ -70,6 +82,18 @@ func readSettings(lookup func(name string) (value string, ok bool)) (settings, e
 			break
 		}
 		s.trustedProxies = append(s.trustedProxies, p)
+	}
+	if s.grants.UnmarshalText([]byte(e.get("JWT_GRANTS", ""))) != nil {
+		e.bad("JWT_GRANTS", `is not a list of grants such as "join,post:room.{claims.org}.*"`)
+	}
+	switch s.presence {
+	case presenceNotify, presenceNone:
+	case presenceQueue:
+		if e.get("SUMU_PRESENCE_QUEUE_URL", "") == "" {
+			e.bad("SUMU_PRESENCE_QUEUE_URL", "is not set; SUMU_PRESENCE=queue needs it")
+		}
+	default:
+		e.bad("SUMU_PRESENCE", "is not notify, queue or none")
 	}
 	if 0 < s.sweepEvery && s.sweepEvery < time.Second {
 		e.bad("SUMU_SWEEP", "is shorter than 1s")
@@ -139,7 +163,12 @@ func (e *environment) secret(name string) string {
 }
 
 func (e *environment) url(name string) string {
-	v := e.required(name)
+	e.required(name)
+	return e.optionalURL(name)
+}
+
+func (e *environment) optionalURL(name string) string {
+	v := e.get(name, "")
 	if u, err := url.Parse(v); v != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		e.bad(name, "is not an http or https URL")
 	}

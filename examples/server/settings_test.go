@@ -41,6 +41,9 @@ func TestSettings(t *testing.T) {
 	if !slices.Equal(s.nodeHosts, []string{"127.0.0.1:8081", "127.0.0.1:8082"}) || !slices.Equal(s.audiences, []string{"chat", "mobile"}) {
 		t.Errorf("the lists are %q and %q", s.nodeHosts, s.audiences)
 	}
+	if s.presence != presenceNotify || s.presenceURL != "" || s.grace != 10*time.Second || s.messagesURL != "" || s.openChannels || s.grants != nil {
+		t.Errorf("what clients may do by default is %+v", s)
+	}
 	s, err = read(map[string]string{
 		"SUMU_ENDPOINT": "http://10.0.0.7:8080", "SUMU_NODE_HOSTS": "*.nodes.example.com", "SUMU_INSECURE_HTTP": "True",
 		"SUMU_LEASE_TTL": "3s", "SUMU_TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
@@ -53,6 +56,27 @@ func TestSettings(t *testing.T) {
 	}
 	if s.leaseTTL != 3*time.Second || !slices.Equal(s.trustedProxies, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}) {
 		t.Errorf("read %+v", s)
+	}
+}
+
+func TestSettingsOfClients(t *testing.T) {
+	s, err := read(map[string]string{
+		"SUMU_PRESENCE": "queue", "SUMU_PRESENCE_QUEUE_URL": "https://sqs.example.com/presence", "SUMU_PRESENCE_GRACE": "2s",
+		"SUMU_MESSAGES_QUEUE_URL": "https://sqs.example.com/messages", "SUMU_OPEN_CHANNELS": "true",
+		"JWT_GRANTS": "join,post:room.{claims.org}.* subscribe:Click",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.presence != presenceQueue || s.presenceURL != "https://sqs.example.com/presence" || s.grace != 2*time.Second ||
+		s.messagesURL != "https://sqs.example.com/messages" || !s.openChannels {
+		t.Errorf("read %+v", s)
+	}
+	if len(s.grants) != 2 || s.grants[0].Pattern != "room.{claims.org}.*" || s.grants[1].Pattern != "Click" {
+		t.Errorf("the grants are %v", s.grants)
+	}
+	if _, err := read(map[string]string{"SUMU_PRESENCE": "queue"}); err == nil || !strings.HasPrefix(err.Error(), "SUMU_PRESENCE_QUEUE_URL is not set") {
+		t.Errorf("events to no queue: %v", err)
 	}
 }
 
@@ -83,6 +107,12 @@ func TestSettingsNameAllThatIsWrong(t *testing.T) {
 		"SUMU_DRAIN":                  "-1s",
 		"SUMU_TRUSTED_PROXIES":        "value,value",
 		"SUMU_REQUESTS_QUEUE_URL":     "value",
+		"SUMU_PRESENCE":               "value",
+		"SUMU_PRESENCE_QUEUE_URL":     "value",
+		"SUMU_PRESENCE_GRACE":         "value",
+		"SUMU_MESSAGES_QUEUE_URL":     "value",
+		"SUMU_OPEN_CHANNELS":          "value",
+		"JWT_GRANTS":                  "value",
 		"JWT_ISSUER_JWKS_URI":         "https:///value",
 	}
 	_, err := read(wrong)

@@ -16,7 +16,7 @@ import (
 // newSweeper removes the rows that nobody else does: of nodes that died, of
 // sockets that a living node does not know, and those that have expired.
 func newSweeper(store *dynamostore.StateStore, remote *apigw.Sender, log *slog.Logger) (*sweep.Sweeper, error) {
-	return sweep.New(store, func(o *sweep.Options) {
+	return sweep.New(sweptStore{store}, func(o *sweep.Options) {
 		o.Leases, o.Leased = store, isNode
 		o.Check = sweep.CheckerFunc(func(ctx context.Context, c sumu.Connection) error {
 			_, err := remote.Get(ctx, c)
@@ -25,6 +25,20 @@ func newSweeper(store *dynamostore.StateStore, remote *apigw.Sender, log *slog.L
 		o.Positions = store
 		o.Logger = log
 	})
+}
+
+// sweptStore has channels and events forget a connection together with its row.
+// The cleaner does so for whoever else removes rows, and again for the sweeper,
+// but by the stream alone: a node that begins to follow that for the first time
+// begins with what happens from then on.
+type sweptStore struct{ *dynamostore.StateStore }
+
+func (s sweptStore) Prune(ctx context.Context, ref sumu.ConnectionRef, notAfter time.Time) (removed bool, err error) {
+	removed, err = s.StateStore.Prune(ctx, ref, notAfter)
+	if removed {
+		_, err = sumu.ForgetGone(ctx, s.StateStore, ref)
+	}
+	return removed, err
 }
 
 // isNode reports whether a row is of a node: its endpoint has the form of those

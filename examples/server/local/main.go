@@ -92,7 +92,8 @@ func run(ctx context.Context, port int, out, log io.Writer) (err error) {
 		node := exec.Command(binary, "-create-tables")
 		node.Env = append(os.Environ(),
 			"AWS_REGION="+region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_SESSION_TOKEN=",
-			"AWS_ENDPOINT_URL_DYNAMODB="+dynamo, "AWS_ENDPOINT_URL_SQS="+queues, "SUMU_REQUESTS_QUEUE_URL="+queueURL,
+			"AWS_ENDPOINT_URL_DYNAMODB="+dynamo, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS="+dynamo, "AWS_ENDPOINT_URL_SQS="+queues,
+			"SUMU_REQUESTS_QUEUE_URL="+queueURL, "SUMU_OPEN_CHANNELS=true", "SUMU_PRESENCE_GRACE=2s",
 			"SUMU_NODE="+name, "SUMU_LISTEN="+addr, "SUMU_ENDPOINT="+urls[i], "SUMU_NODE_HOSTS=127.0.0.1:*",
 			"SUMU_NODE_ACCESS_KEY_ID=nodes", "SUMU_NODE_SECRET_ACCESS_KEY="+secret, "SUMU_NOTIFY_SECRET="+secret,
 			"SUMU_LEASE_TTL=10s", "SUMU_SWEEP=10s",

@@ -22,7 +22,8 @@
 // process begins where the stream is by then: what happened in between is found
 // by the reconciliation that every Run of a Watcher begins with. With Positions
 // it goes on where the last one was a minute before it ended, so that
-// reconciliations can be rarer. The stream keeps records for 24 hours; what was
+// reconciliations can be rarer; or, when that one had just begun on a table for
+// the first time, at the beginning of the shards that were open then. The stream keeps records for 24 hours; what was
 // lost with older ones is left to the reconciliation too.
 //
 // Rows that were changed, such as by a renewal, are left out (see

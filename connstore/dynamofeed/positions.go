@@ -80,6 +80,13 @@ func (r *reader) subscribe(ctx context.Context) error {
 		}
 		r.shards[s.shardID] = s
 	}
+	if kept.Stream == "" {
+		// At once: who takes over before the first are a minute old would begin
+		// where the stream is by then, and a cleaner has no reconciliation.
+		// They name the beginning of shards that may be a day old, which is read
+		// once more then.
+		r.keep(ctx, r.f.opts.Now(), r.positions())
+	}
 	return nil
 }
 
@@ -120,7 +127,16 @@ func (r *reader) keepPositions(ctx context.Context) {
 		return
 	}
 	r.snapshots = r.snapshots[old:]
-	if err := r.savePositions(ctx, now, r.snapshots[0].positions); err != nil && ctx.Err() == nil {
+	r.keep(ctx, now, r.snapshots[0].positions)
+}
+
+// keep saves positions. Its failure is told and changes nothing: older ones do
+// as well.
+func (r *reader) keep(ctx context.Context, now time.Time, p positions) {
+	if r.f.opts.Positions == nil {
+		return
+	}
+	if err := r.savePositions(ctx, now, p); err != nil && ctx.Err() == nil {
 		r.f.opts.Logger.WarnContext(ctx, "the positions in the stream were not kept", "table", r.f.opts.Table, "error", err)
 	}
 }

@@ -50,6 +50,22 @@ func TestPositions(t *testing.T) {
 	})
 }
 
+// Who takes over within the first minute misses nothing either.
+func TestFirstPositions(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		f, store := newFake(), new(memstore.Store)
+		kept := func(o *dynamofeed.Options) { o.Positions = store }
+		first, end := context.WithCancel(ctx)
+		changes := newFeed(t, f, kept).Changes(first)
+		end()
+		for range changes {
+			t.Error("a change was told after the end")
+		}
+		f.write("a", "meanwhile")
+		want(t, told(t, newFeed(t, f, kept).Changes(ctx), 1), "meanwhile")
+	})
+}
+
 // Of several readers each keeps its positions, over the other's.
 func TestPositionsOfTwoReaders(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context) {

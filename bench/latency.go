@@ -16,13 +16,15 @@ import (
 	"github.com/sumu-live/sumu/pusher"
 )
 
-// roleLatency is a process with a gateway, a client and all between them.
+// roleLatency is a process with a gateway, a client and all between them. Its
+// argument is the endpoint of SQS; "": there is none.
 const roleLatency = "role-latency"
 
 // How a message gets to the client whose latency is measured.
 const (
 	viaNotify = "notify" // a backend's Send, the queue in memory, the pusher
 	viaDirect = "direct" // Gateway.Post
+	viaSQS    = "sqs"    // a backend's Send, a queue of SQS's emulator, a worker
 )
 
 var (
@@ -34,36 +36,55 @@ var (
 // to its last byte at the client. Nothing else runs: it is what the way takes,
 // not what a queue does under load.
 func addLatency(ctx context.Context, cfg *config, t *table) (err error) {
-	c, err := startChild(ctx, roleLatency)
+	endpoint, ways := "", []string{viaNotify, viaDirect}
+	queue, skip := startEmulator(ctx, emulatorSQS)
+	if skip == nil {
+		defer queue.stop()
+		endpoint, ways = queue.endpoint, append(ways, viaSQS)
+	} else if err := skipped(t, "latency through SQS", skip); err != nil {
+		return err
+	}
+	c, err := startChild(ctx, roleLatency, endpoint)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	half, most := row{name: "latency, notify to socket, in process", scale: halfOf}, row{scale: mostOf}
-	half.peer = "Gateway.Post alone"
-	most.name, most.peer = half.name, half.peer
+	took := make(map[string][]answer)
 	for range cfg.rounds {
-		for _, via := range []string{viaNotify, viaDirect} {
-			a, err := c.call(command{Do: "send", Via: via, Messages: cfg.posts / 10})
+		for _, via := range ways {
+			messages := cfg.posts / 10
+			if via == viaSQS { // A thousandth of the others' rate.
+				messages = cfg.posts / 40
+			}
+			a, err := c.call(command{Do: "send", Via: via, Messages: messages})
 			if err != nil {
 				return err
 			}
-			if via == viaNotify {
-				half.ours, most.ours = append(half.ours, micros(a.Half)), append(most.ours, micros(a.Most))
-			} else {
-				half.theirs, most.theirs = append(half.theirs, micros(a.Half)), append(most.theirs, micros(a.Most))
-			}
+			took[via] = append(took[via], a)
 		}
 	}
-	t.add(half)
-	t.add(most)
+	add := func(name, via, peer, peerVia string) {
+		half, most := row{name: name, peer: peer, scale: halfOf}, row{name: name, peer: peer, scale: mostOf}
+		for _, a := range took[via] {
+			half.ours, most.ours = append(half.ours, micros(a.Half)), append(most.ours, micros(a.Most))
+		}
+		for _, a := range took[peerVia] {
+			half.theirs, most.theirs = append(half.theirs, micros(a.Half)), append(most.theirs, micros(a.Most))
+		}
+		t.add(half)
+		t.add(most)
+	}
+	add("latency, notify to socket, in process", viaNotify, "Gateway.Post alone", viaDirect)
+	if skip == nil {
+		add("latency, notify to socket, through SQS ("+emulatorSQS+")", viaSQS, "in process", viaNotify)
+	}
 	return nil
 }
 
 // latencyUser is the one that is connected.
 const latencyUser = "u1"
 
-func runLatency() (err error) {
+func runLatency(endpoint string) (err error) {
 	s, err := newSumuServer()
 	if err != nil {
 		return err
@@ -112,9 +133,17 @@ func runLatency() (err error) {
 			return s.gateway.Post(ctx, conn, p)
 		},
 	}
+	if endpoint != "" {
+		if send[viaSQS], err = throughSQS(endpoint, once, s.store); err != nil {
+			return err
+		}
+	}
 	return obey(os.Stdin, os.Stdout, func(c command) (answer, error) {
 		if c.Do != "send" || send[c.Via] == nil {
 			return answer{}, errors.New("no such command")
+		}
+		if err := client.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			return answer{}, err
 		}
 		return timeEach(client, c.Messages, send[c.Via])
 	})

@@ -31,6 +31,8 @@ type config struct {
 	rounds   int           // of ours and of the peer
 	bursts   int           // in each round; they count as one figure
 	singles  int           // broadcasts of one message, the same
+	members  int           // of the largest channel
+	rush     int           // clients that connect at once
 	targets  int           // of a push in process
 	posts    int           // of a poster, in each round
 	stored   int           // connections in the largest store
@@ -41,7 +43,7 @@ type config struct {
 }
 
 // cases are the values of the flag -only, in the order of the table.
-var cases = []string{"fanout", "idle", "connect", "tls", "verify", "push", "post", "latency", "store", "broadcast"}
+var cases = []string{"fanout", "idle", "connect", "tls", "verify", "push", "post", "channels", "latency", "store", "broadcast", "dynamodb", "presence"}
 
 func (c *config) runs(name string) bool { return c.only == "" || c.only == name }
 
@@ -70,13 +72,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		add  func(context.Context, *config, *table) error
 	}{
 		{cfg.runs("fanout") || cfg.runs("idle") || cfg.runs("connect"), addSockets},
+		{cfg.runs("connect"), addRush},
 		{cfg.runs("tls"), addTLS},
 		{cfg.runs("verify"), addVerify},
 		{cfg.runs("push"), addPush},
 		{cfg.runs("post"), addPost},
+		{cfg.runs("channels"), addChannels},
 		{cfg.runs("latency"), addLatency},
 		{cfg.runs("store"), addStore},
 		{cfg.runs("broadcast"), addBroadcast},
+		{cfg.runs("dynamodb"), addDynamo},
+		{cfg.runs("presence"), addPresence},
 	} {
 		if !c.runs {
 			continue
@@ -97,7 +103,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func parse(args []string) (config, error) {
-	cfg := config{bursts: 4, singles: 20, targets: 10_000, posts: 20_000, stored: 1_000_000, sample: 300 * time.Millisecond}
+	cfg := config{bursts: 4, singles: 20, members: 15_000, rush: 5_000, targets: 10_000, posts: 20_000, stored: 1_000_000, sample: 300 * time.Millisecond}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.IntVar(&cfg.sockets, "sockets", 4000, "sockets that are open at once")
 	fs.IntVar(&cfg.messages, "messages", 40, "messages of a burst")
@@ -110,7 +116,7 @@ func parse(args []string) (config, error) {
 	}
 	if cfg.smoke {
 		cfg.sockets, cfg.messages, cfg.rounds = 40, 5, 1
-		cfg.bursts, cfg.singles = 2, 2
+		cfg.bursts, cfg.singles, cfg.members, cfg.rush = 2, 2, 60, 50
 		cfg.targets, cfg.posts, cfg.stored, cfg.sample = 200, 200, 10_000, 2*time.Millisecond
 	}
 	switch {
@@ -121,7 +127,13 @@ func parse(args []string) (config, error) {
 	case cfg.only != "" && !slices.Contains(cases, cfg.only):
 		return cfg, fmt.Errorf("no case %q; there are %s", cfg.only, strings.Join(cases, ", "))
 	}
-	return cfg, enoughFiles(cfg.sockets)
+	if enoughFiles(cfg.members) != nil {
+		cfg.members = 8_000
+	}
+	if !cfg.runs("channels") {
+		return cfg, enoughFiles(cfg.sockets)
+	}
+	return cfg, enoughFiles(max(cfg.sockets, cfg.members))
 }
 
 // enoughFiles spares a run that would end in the middle.

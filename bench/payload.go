@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -25,11 +24,29 @@ func message(number int) []byte {
 
 // stream is what each socket receives of a broadcast of so many messages.
 func stream(messages int) []byte {
-	var b bytes.Buffer
+	var b []byte
 	for i := range messages {
-		b.Write([]byte{0x81, 126})
-		b.Write(binary.BigEndian.AppendUint16(nil, messageSize))
-		b.Write(message(i))
+		b = appendFrame(b, message(i))
 	}
-	return b.Bytes()
+	return b
+}
+
+// roomStream is the same of messages to a channel of ours, whose members are
+// told where each is from.
+func roomStream(messages int) []byte {
+	var b []byte
+	for i := range messages {
+		b = appendFrame(b, fmt.Appendf(nil, `{"type":"message","channel":%q,"id":%q,"data":%s}`, room, roomID(i), message(i)))
+	}
+	return b
+}
+
+// roomID is the id of a message to a channel, so that readers know it.
+func roomID(number int) string { return fmt.Sprintf("m%d", number) }
+
+// appendFrame adds an unmasked text frame with a length of 16 bits.
+func appendFrame(b, text []byte) []byte {
+	b = append(b, 0x81, 126)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(text)))
+	return append(b, text...)
 }

@@ -10,12 +10,14 @@ const (
 	kindGws        = "gws"
 	kindCentrifuge = "centrifuge"
 	kindHijack     = "hijack" // net/http alone: the floor of connecting
+	kindRoom       = "sumu-channel"
 )
 
 // How they broadcast.
 const (
 	viaPusher = "pusher" // sumu: a Notification for everyone
 	viaPost   = "post"   // sumu: Gateway.Post in a loop
+	viaRoom   = "room"   // sumu: a Notification for a channel
 	viaOwn    = "own"    // a peer: its one way
 )
 
@@ -33,6 +35,8 @@ func ways(kind string) []string {
 	switch kind {
 	case kindSumu:
 		return []string{viaPusher, viaPost}
+	case kindRoom:
+		return []string{viaRoom}
 	case kindHijack:
 		return nil
 	}
@@ -43,6 +47,8 @@ func newServer(kind string) (server, error) {
 	switch kind {
 	case kindSumu:
 		return newSumuServer()
+	case kindRoom:
+		return newRoomServer()
 	case kindGorilla:
 		return newGorillaServer(), nil
 	case kindMelody:

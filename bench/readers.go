@@ -61,12 +61,17 @@ func (r *readers) do(c command) (answer, error) {
 	switch c.Do {
 	case "dial":
 		err = r.dial(c.Address, c.Kind, c.Sockets)
+	case "rush": // at once
+		err = rush(c.Address, c.Sockets)
 	case "expect": // the messages of one broadcast, on all sockets
 		e := &expectation{
 			want: stream(c.Messages),
 			got:  make([]int, r.files),
 			left: r.sockets,
 			done: make(chan time.Time, 1),
+		}
+		if c.Kind == kindRoom {
+			e.want = roomStream(c.Messages)
 		}
 		if c.Kind == kindCentrifuge {
 			e.wrapped, e.partial = make([][]byte, c.Messages), make([][]byte, r.files)

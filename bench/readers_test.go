@@ -99,3 +99,14 @@ func TestWrappedMessagesAreUnwrapped(t *testing.T) {
 		}
 	}
 }
+
+// A channel's frames are those that the pusher makes: the readers compare each
+// byte, so that a smoke run would fail else. Here is what they look like.
+func TestFramesOfAChannelTellWhereTheyAreFrom(t *testing.T) {
+	frame := roomStream(2)
+	payload, rest, err := cutFrame(frame)
+	want := `{"type":"message","channel":"all","id":"m0","data":` + string(message(0)) + `}`
+	if err != nil || string(payload) != want || len(rest) != len(payload)+4 {
+		t.Errorf("%s, %d bytes behind it, %v; want %s", payload, len(rest), err, want)
+	}
+}

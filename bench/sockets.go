@@ -25,7 +25,7 @@ func runSessions(ctx context.Context, cfg *config, kinds []string) (sessions, er
 	if cfg.profile != "" { // Sessions of their own: a profile costs something.
 		for _, kind := range kinds {
 			if _, err := runSession(ctx, cfg, kind, true); err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%s: %w", kind, err)
 			}
 		}
 	}
@@ -34,7 +34,7 @@ func runSessions(ctx context.Context, cfg *config, kinds []string) (sessions, er
 		for _, kind := range kinds {
 			s, err := runSession(ctx, cfg, kind, false)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%s: %w", kind, err)
 			}
 			all[kind] = append(all[kind], s)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"os"
 	"strconv"
@@ -27,10 +28,13 @@ var (
 	perLookup   = in("ns CPU/look-up of a user", "cheaper", "dearer")
 	perScanned  = in("ns CPU/connection of a scan", "cheaper", "dearer")
 	perHeldByte = in("B/connection", "smaller", "larger")
+	perJoin     = in("ns CPU/join of one channel", "cheaper", "dearer")
+	perMember   = in("ns CPU/member of that channel", "cheaper", "dearer")
+	perJoinByte = in("B/member", "smaller", "larger")
 )
 
 // stored is what a store of one size took, for each connection.
-type stored struct{ put, lookup, scan, bytes float64 }
+type stored struct{ put, lookup, scan, bytes, join, members, joinBytes float64 }
 
 // connectionsPerUser is how many each user of a filled store has.
 const connectionsPerUser = 2
@@ -63,6 +67,9 @@ func addStore(ctx context.Context, cfg *config, t *table) error {
 			{perLookup, func(s stored) float64 { return s.lookup }},
 			{perScanned, func(s stored) float64 { return s.scan }},
 			{perHeldByte, func(s stored) float64 { return s.bytes }},
+			{perJoin, func(s stored) float64 { return s.join }},
+			{perMember, func(s stored) float64 { return s.members }},
+			{perJoinByte, func(s stored) float64 { return s.joinBytes }},
 		} {
 			r := row{
 				name:  fmt.Sprintf("memstore of %s connections", grouped(int64(n))),
@@ -97,7 +104,11 @@ func storeRound(ctx context.Context, n int) (s stored, err error) {
 	s.put = took("fill", float64(n))
 	s.bytes = took("memory", float64(n))
 	s.lookup = took("lookup", lookups)
-	s.scan = took("scan", float64(n)*math.Ceil(scanned/float64(n)))
+	asked := float64(n) * math.Ceil(scanned/float64(n))
+	s.scan = took("scan", asked)
+	s.join = took("join", float64(n))
+	s.joinBytes = took("memory", float64(n)) - s.bytes
+	s.members = took("members", asked)
 	return s, err
 }
 
@@ -128,17 +139,11 @@ func runStore(n int) error {
 		case "lookup":
 			err = lookUp(ctx, store, n)
 		case "scan":
-			for seen := 0; seen < scanned && err == nil; {
-				found := 0
-				for _, e := range store.All(ctx, sumu.Segment{}) {
-					err = errors.Join(err, e)
-					found++
-				}
-				if found != n {
-					err = errors.Join(err, fmt.Errorf("a scan has found %d of %d", found, n))
-				}
-				seen += found
-			}
+			err = countAgain(n, store.All(ctx, sumu.Segment{}))
+		case "join":
+			err = joinAll(ctx, store, n)
+		case "members":
+			err = countAgain(n, store.Members(ctx, room, ""))
 		default:
 			err = errors.New("no such command")
 		}
@@ -150,13 +155,45 @@ func runStore(n int) error {
 func fillStore(ctx context.Context, store *memstore.Store, n int) error {
 	now := time.Now()
 	for i := range n {
-		err := store.Put(ctx, sumu.Connection{
-			UserID: storeUser(i / connectionsPerUser), ID: fmt.Sprintf("R0oX%010d=", i),
-			ConnectedAt: now, DeleteAt: now.Add(24 * time.Hour),
-		})
-		if err != nil {
+		if err := store.Put(ctx, storeConnection(i, now)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func storeConnection(i int, now time.Time) sumu.Connection {
+	return sumu.Connection{
+		UserID: storeUser(i / connectionsPerUser), ID: fmt.Sprintf("R0oX%010d=", i),
+		ConnectedAt: now, DeleteAt: now.Add(24 * time.Hour),
+	}
+}
+
+// joinAll makes all connections members of one channel.
+func joinAll(ctx context.Context, store *memstore.Store, n int) error {
+	now := time.Now()
+	for i := range n {
+		if err := store.Join(ctx, storeConnection(i, now), room, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countAgain reads all of n until it has read enough.
+func countAgain[T any](n int, all iter.Seq2[T, error]) error {
+	for seen := 0; seen < scanned; {
+		found := 0
+		for _, err := range all {
+			if err != nil {
+				return err
+			}
+			found++
+		}
+		if found != n {
+			return fmt.Errorf("%d of %d were found", found, n)
+		}
+		seen += found
 	}
 	return nil
 }

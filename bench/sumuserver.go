@@ -15,6 +15,7 @@ import (
 // sumuServer is ours, with default settings throughout.
 type sumuServer struct {
 	http.Handler
+	app     *sumu.App
 	gateway *gateway.Gateway
 	store   *memstore.Store
 	pusher  *pusher.Pusher
@@ -42,7 +43,7 @@ func newSumuServer() (*sumuServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sumuServer{Handler: gw, gateway: gw, store: store, pusher: push}, nil
+	return &sumuServer{Handler: gw, app: app, gateway: gw, store: store, pusher: push}, nil
 }
 
 func (s *sumuServer) sockets() int { return s.gateway.Sockets() }
@@ -65,10 +66,17 @@ func (s *sumuServer) push(ctx context.Context, messages [][]byte) error {
 		if err != nil {
 			return err
 		}
-		if r := results[0]; r.Delivered != s.sockets() {
-			return fmt.Errorf("%d of %d delivered, %d gone, %d failed, %d requeued",
-				r.Delivered, s.sockets(), r.Gone, r.Failed, r.Requeued)
+		if err := s.reached(&results[0]); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (s *sumuServer) reached(r *sumu.Result) error {
+	if r.Delivered != s.sockets() {
+		return fmt.Errorf("%d of %d delivered, %d gone, %d failed, %d requeued",
+			r.Delivered, s.sockets(), r.Gone, r.Failed, r.Requeued)
 	}
 	return nil
 }

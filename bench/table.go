@@ -61,6 +61,7 @@ type table struct {
 	rows  []row
 	notes []string // what the table does not show
 	goals []string // which are met, and which are not
+	costs []actionCost
 }
 
 func (t *table) add(r row) { t.rows = append(t.rows, r) }
@@ -91,6 +92,20 @@ func (t *table) print(out io.Writer) {
 		r := &t.rows[i]
 		lines = append(lines, []string{r.name, r.scale.unit, r.ours.String(), r.theirs.String(), r.peer, r.verdict()})
 	}
+	printCells(out, lines)
+	if len(t.costs) > 0 {
+		printCells(out, costLines(t.costs))
+	}
+	for _, n := range slices.Concat(t.notes, t.goals) {
+		fmt.Fprintln(out, "- "+n)
+	}
+	if len(t.notes)+len(t.goals) > 0 {
+		fmt.Fprintln(out)
+	}
+}
+
+// printCells writes a table whose first line is its head, and an empty line.
+func printCells(out io.Writer, lines [][]string) {
 	width := make([]int, len(lines[0]))
 	for _, l := range lines {
 		for i, cell := range l {
@@ -109,10 +124,4 @@ func (t *table) print(out io.Writer) {
 		fmt.Fprintln(out, "|")
 	}
 	fmt.Fprintln(out)
-	for _, n := range slices.Concat(t.notes, t.goals) {
-		fmt.Fprintln(out, "- "+n)
-	}
-	if len(t.notes)+len(t.goals) > 0 {
-		fmt.Fprintln(out)
-	}
 }

@@ -22,8 +22,10 @@ import (
 )
 
 // TestModelOnDynoxide is TestModel over the real dynamostore, and a DynamoDB.
+// make test-slow runs it ten times: the program becomes slow with the streams
+// of all the tables that it has had.
 func TestModelOnDynoxide(t *testing.T) {
-	modelOnDynamoDB(t, components.Dynoxide(t), 300, 10_000)
+	modelOnDynamoDB(t, components.Dynoxide(t), 300, 1_000)
 }
 
 // TestModelOnDynamoDBLocal is the same over the DynamoDB that AWS gives away.

@@ -7,12 +7,20 @@
 // imports the standard library only. Everything else points at it:
 //
 //   - authorizer verifies the token of a connecting client,
-//   - connstore/memstore and its siblings keep the connections,
+//   - connstore/memstore and connstore/dynamostore keep the connections,
+//   - connstore/sweep, dynamofeed and lead remove dead ones, follow the stream of
+//     a table, and have one process of many do so,
 //   - pusher turns a [Notification] into posts to connections,
+//   - channels lets clients join rooms and send to those in them,
+//   - events lets clients subscribe to events by type and field,
 //   - presence turns changes of the store into exact ONLINE and OFFLINE events,
 //   - notify is what backend code calls to send a notification,
 //   - gateway terminates WebSockets on your own servers, with the semantics of
-//     API Gateway.
+//     API Gateway,
+//   - awslambda runs the same behind API Gateway, SQS, SNS, Kinesis and DynamoDB
+//     Streams,
+//   - iot takes AWS IoT Core in place of API Gateway,
+//   - sumutest is for tests of programs that use all this.
 //
 // # The shape of a program
 //

@@ -9,6 +9,7 @@ module "sumu" {
   issuer_jwks_uri      = var.issuer_jwks_uri
   issuer               = var.issuer
   authorized_audiences = var.authorized_audiences
+  grants               = var.grants
 
   stage_name      = "mvp"
   apigw_endpoint  = var.domain_name == null ? null : "https://live.${coalesce(var.domain_name, "-")}/push"

@@ -25,6 +25,12 @@ variable "authorized_audiences" {
   type        = list(string)
 }
 
+variable "grants" {
+  description = "What tokens allow, such as \"join,post:room.{claims.org}.* subscribe:order.*\". Default: no channels and no events."
+  type        = string
+  default     = ""
+}
+
 variable "domain_name" {
   description = "Such as example.com: clients then open wss://live.example.com/push. Default: the API's own address."
   type        = string

@@ -109,7 +109,7 @@ func run(ctx context.Context, port int, out, log io.Writer) (err error) {
 Two nodes are up; Ctrl+C ends them. Connect to one:
 
   TOKEN=$(curl -s '%[1]s/token?user=ann')
-  npx wscat -H "Authorization: Bearer $TOKEN" -c ws%[2]s/ws
+  npx --prefix test/tooling wscat -H "Authorization: Bearer $TOKEN" -c ws%[2]s/ws
 
 and notify through the other:
 

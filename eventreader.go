@@ -7,14 +7,18 @@ import (
 )
 
 // EventReader is an event whose payload is being looked into: each field is
-// found once, however many subscriptions ask for it. It is not safe for
-// concurrent use.
+// found once, as a rule, however many subscriptions ask for it. It remembers
+// 4,096 of them at most. It is not safe for concurrent use.
 type EventReader struct {
 	Event   *Event
 	fields  map[string]json.RawMessage
 	objects map[string]map[string]json.RawMessage
 	scalars map[string]scalarValue
 }
+
+// maxRemembered is how many fields a reader remembers: clients make them up. It
+// is more than honest subscribers ask for, and then begins anew.
+const maxRemembered = 4_096
 
 // NewEventReader returns a reader of an event that validates.
 func NewEventReader(e *Event) *EventReader {
@@ -24,6 +28,13 @@ func NewEventReader(e *Event) *EventReader {
 		objects: make(map[string]map[string]json.RawMessage),
 		scalars: make(map[string]scalarValue),
 	}
+}
+
+func remember[V any](known map[string]V, field string, value V) {
+	if len(known) >= maxRemembered {
+		clear(known)
+	}
+	known[field] = value
 }
 
 // Field returns the JSON text of a dotted field of the payload, nil where
@@ -37,7 +48,7 @@ func (r *EventReader) Field(field string) json.RawMessage {
 		parent, name = field[:i], field[i+1:]
 	}
 	value := r.object(parent)[name]
-	r.fields[field] = value
+	remember(r.fields, field, value)
 	return value
 }
 
@@ -55,7 +66,7 @@ func (r *EventReader) object(field string) map[string]json.RawMessage {
 	if text = bytes.TrimLeft(text, " \t\r\n"); len(text) > 0 && text[0] == '{' {
 		_ = json.Unmarshal(text, &members) // It validates; of a name that comes twice the last counts.
 	}
-	r.objects[field] = members
+	remember(r.objects, field, members)
 	return members
 }
 
@@ -73,7 +84,7 @@ func (r *EventReader) scalar(field string) scalarValue {
 	v, known := r.scalars[field]
 	if !known {
 		v = readScalar(r.Field(field))
-		r.scalars[field] = v
+		remember(r.scalars, field, v)
 	}
 	return v
 }

@@ -29,6 +29,8 @@ type filter struct {
 
 func parseFilter(expr string) (filter, error) {
 	switch {
+	case expr == "":
+		return filter{}, invalid("filter_expr is empty")
 	case len(expr) > MaxFilter:
 		return filter{}, invalid("filter_expr has %d bytes; at most %d are allowed", len(expr), MaxFilter)
 	case !utf8.ValidString(expr):

@@ -229,7 +229,9 @@ func shareTargets(plans []*plan) {
 func sameTargets(a, b *sumu.Notification) bool {
 	return a.Everyone == b.Everyone && a.Segment == b.Segment && a.After == b.After &&
 		slices.Equal(a.Users, b.Users) && slices.Equal(a.Connections, b.Connections) &&
-		slices.Equal(a.Channels, b.Channels) && sameEvent(a.Event, b.Event)
+		slices.Equal(a.Channels, b.Channels) && sameEvent(a.Event, b.Event) &&
+		slices.Equal(a.ExcludeUsers, b.ExcludeUsers) && slices.Equal(a.ExcludeConnections, b.ExcludeConnections) &&
+		slices.Equal(a.ExcludeChannels, b.ExcludeChannels)
 }
 
 func sameEvent(a, b *sumu.Event) bool {

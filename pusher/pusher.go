@@ -25,6 +25,11 @@
 // again; but when the answer to a batch is lost, each of its posts counts as one
 // whose answer was lost.
 //
+// A notification that names several channels, or users beside them, reaches a
+// connection once, also over its remainders: what is left leaves out the members
+// of channels that were passed. Whoever joins one of those while a remainder
+// waits, and was still to be reached in another way, misses the notification.
+//
 // # Queues
 //
 // A [Worker] does all of this for the messages of a queue, a topic or a stream:

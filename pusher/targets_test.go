@@ -228,6 +228,35 @@ func TestSameIDInOneBatch(t *testing.T) {
 	}
 }
 
+// A key that comes twice with other exclusions is not the same message: who is
+// left out of the one must still get the other.
+func TestSameKeyWithOtherExclusions(t *testing.T) {
+	users, data := []string{"u0", "u1"}, json.RawMessage(`1`)
+	for name, first := range map[string]sumu.Notification{
+		"users":       {ID: "x", Users: users, ExcludeUsers: []string{"u0"}, Data: data},
+		"connections": {ID: "x", Users: users, ExcludeConnections: []string{"c0"}, Data: data},
+		"channels":    {ID: "x", Users: users, ExcludeChannels: []string{"room"}, Data: data},
+	} {
+		store := new(memstore.Store)
+		fill(t, store, 2, 2)
+		if err := store.Join(t.Context(), sumu.Connection{UserID: "u0", ID: "c1"}, "room", 0); err != nil {
+			t.Fatal(err)
+		}
+		s := new(sender)
+		_, err := newPusher(t, store, s).Push(t.Context(), first, sumu.Notification{ID: "x", Users: users, Data: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, user := range users {
+			for _, id := range []string{"c0", "c1"} {
+				if got := len(s.got(user, id)); got != 1 {
+					t.Errorf("excluded %s: %s/%s got it %d times; want once", name, user, id, got)
+				}
+			}
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	_, err := pusher.New(nil, nil, func(o *pusher.Options) {
 		o.Concurrency, o.Lookahead, o.Tries, o.Attempts = -1, 1_001, 11, 101

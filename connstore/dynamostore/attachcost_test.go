@@ -71,7 +71,7 @@ func testCostOfAttachments(t *testing.T, endpoint string) {
 		{"count", func() error { _, err := s.CountMembers(ctx, room); return err }, 10, 0},
 		{"leave", leave, 20, 20},
 		{"leave what was never joined", leave, 30, 0},
-		{"subscribe, the first of its kind", subscribe, 35, 30},
+		{"subscribe, the first of its kind", subscribe, 40, 30},
 		{"subscribe", func() error { return s.Subscribe(ctx, bob, 50, sub) }, 35, 20},
 		{"an event", subscribersOf(s, event("NESClick", `{"player":{"color":"blue"}}`), 2), 10, 0},
 		{"an event of which nobody wants that value", subscribersOf(s, event("NESClick", `{"player":{"color":"red"}}`), 0), 10, 0},

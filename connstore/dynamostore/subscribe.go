@@ -21,6 +21,12 @@ const usesPrefix = "events/"
 // when less than half of it is left.
 const useKeep = 30 * 24 * time.Hour
 
+// maxUses is how many uses of a type there may be, more or less: clients make
+// up fields, and an event reads all uses of its type, about 6 RCU for so many.
+const maxUses = 500
+
+var errUses = &sumu.Error{Op: "too many different filters are in use for events of this type", Kind: sumu.ErrThrottled}
+
 func hashed(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return encoding.EncodeToString(sum[:])
@@ -53,7 +59,9 @@ func newSubscriptions(h handle, subs []sumu.Subscription, ids []string) ([]attac
 // it has already is no error. ErrGone is returned when there is no live row,
 // ErrLimit when it would have more than most subscriptions (0 or less: no
 // limit), ErrInvalid for one that cannot be, ErrConflict when others removed and
-// added the same without end. Nothing is left behind then, unless another call
+// added the same without end, ErrThrottled when connections filter events of a
+// type by 500 different fields and lengths of prefixes, all of the last weeks
+// counted, and this would be one more. Nothing is left behind then, unless another call
 // for the connection asked for the same at the same time.
 //
 // Each costs 2 WCU, or 2 for each KB of a long one, and 0.5 RCU; the call costs
@@ -66,7 +74,7 @@ func (s *StateStore) Subscribe(ctx context.Context, c sumu.Connection, most int,
 	}
 	list, err := newSubscriptions(newHandle(c.Ref()), each, ids)
 	if err == nil {
-		err = s.keepUses(ctx, each, c.DeleteAt) // First: who finds no use looks no further.
+		err = s.keepUses(ctx, each, c.DeleteAt, maxUses) // First: who finds no use looks no further.
 	}
 	if err == nil {
 		err = s.attach(ctx, c, eventPrefix, most, list)
@@ -132,8 +140,10 @@ func subscription(it item) (sub sumu.Subscription, ok bool) {
 }
 
 // keepUses has the registry tell of what subscriptions use, for as long as they
-// last. It costs 0.5 RCU for each, and now and then 1 WCU.
-func (s *StateStore) keepUses(ctx context.Context, subs []sumu.Subscription, deleteAt time.Time) error {
+// last. It costs 0.5 RCU for each, and now and then 1 WCU; for one that is new
+// it reads the registry of the type too. errUses is returned when it has most
+// of them already; 0: no limit.
+func (s *StateStore) keepUses(ctx context.Context, subs []sumu.Subscription, deleteAt time.Time, most int) error {
 	keys := make(map[[2]string]bool, len(subs))
 	for i := range subs {
 		u, _ := eventindex.Of(&subs[i])
@@ -143,10 +153,10 @@ func (s *StateStore) keepUses(ctx context.Context, subs []sumu.Subscription, del
 	for key := range keys {
 		each = append(each, key)
 	}
-	return s.each(len(each), func(i int) error { return s.keepUse(ctx, stateKey(each[i][0], each[i][1]), deleteAt) })
+	return s.each(len(each), func(i int) error { return s.keepUse(ctx, stateKey(each[i][0], each[i][1]), deleteAt, most) })
 }
 
-func (s *StateStore) keepUse(ctx context.Context, key item, deleteAt time.Time) error {
+func (s *StateStore) keepUse(ctx context.Context, key item, deleteAt time.Time, most int) error {
 	it, err := s.peek(ctx, key, &s.consistent)
 	if err != nil {
 		return err
@@ -157,6 +167,17 @@ func (s *StateStore) keepUse(ctx context.Context, key item, deleteAt time.Time) 
 	}
 	if len(it) > 0 && (until.IsZero() || !deleteAt.IsZero() && !until.Before(needed)) {
 		return nil
+	}
+	if len(it) == 0 && most > 0 {
+		uses := 0
+		for _, err := range s.partition(ctx, stringOf(key[attrPK]), "", nil, &s.consistent) {
+			if err != nil {
+				return err
+			}
+			if uses++; uses >= most {
+				return errUses
+			}
+		}
 	}
 	in := &dynamodb.PutItemInput{TableName: &s.state, Item: key}
 	if !deleteAt.IsZero() {
@@ -173,7 +194,8 @@ func (s *StateStore) keepUse(ctx context.Context, key item, deleteAt time.Time) 
 	return err
 }
 
-// prolongUses is keepUses for what reverse rows tell of.
+// prolongUses is keepUses for what reverse rows tell of: none is refused, as
+// they are attached already.
 func (s *StateStore) prolongUses(ctx context.Context, rows []reverse, deleteAt time.Time) error {
 	var subs []sumu.Subscription
 	for _, r := range rows {
@@ -181,7 +203,7 @@ func (s *StateStore) prolongUses(ctx context.Context, rows []reverse, deleteAt t
 			subs = append(subs, sub)
 		}
 	}
-	return s.keepUses(ctx, subs, deleteAt)
+	return s.keepUses(ctx, subs, deleteAt, 0)
 }
 
 // checkSubscriptions is the entry of every call that names subscriptions.

@@ -79,7 +79,9 @@ func (c *Cleaner) Observe(ctx context.Context, changes ...sumu.Change) ([]error,
 	return outcomes, errors.Join(outcomes...)
 }
 
-func (c *Cleaner) forget(ctx context.Context, ref sumu.ConnectionRef) error {
+// forget contains a panic of the store: it would end the whole process.
+func (c *Cleaner) forget(ctx context.Context, ref sumu.ConnectionRef) (err error) {
+	defer sumu.RecoverTo(&err)
 	if _, err := sumu.ForgetGone(ctx, c.store, ref); err != nil {
 		return &sumu.Error{Op: "clean", Err: err}
 	}

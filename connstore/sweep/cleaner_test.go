@@ -121,3 +121,26 @@ func ExampleNewCleaner() {
 	// Output:
 	// <nil>
 }
+
+// panicky panics when it is asked about a connection "bad".
+type panicky struct{ *memstore.Store }
+
+func (p panicky) Get(ctx context.Context, ref sumu.ConnectionRef) (sumu.Connection, error) {
+	if ref.ConnectionID == "bad" {
+		panic("a store's fault")
+	}
+	return p.Store.Get(ctx, ref)
+}
+
+func TestCleanerOutlivesAPanicOfTheStore(t *testing.T) {
+	leak.Check(t)
+	c, err := sweep.NewCleaner(panicky{new(memstore.Store)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes, err := c.Observe(t.Context(),
+		sumu.Change{UserID: "ann", ConnectionID: "bad"}, sumu.Change{UserID: "ann", ConnectionID: "good"})
+	if err == nil || outcomes[0] == nil || outcomes[1] != nil {
+		t.Errorf("outcomes %v, %v; want the first alone to have failed", outcomes, err)
+	}
+}

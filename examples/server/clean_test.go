@@ -6,6 +6,7 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,22 +96,23 @@ func TestCleanedWaits(t *testing.T) {
 		}
 		f := cleaned{feed: feed, cleaner: cleaner, log: slog.New(slog.DiscardHandler)}
 		ctx, cancel := context.WithCancel(t.Context())
-		seen, ended := 0, make(chan struct{})
+		var seen atomic.Int64
+		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
 			for range f.Changes(ctx) {
-				seen++
+				seen.Add(1)
 			}
 		}()
 		synctest.Wait()
-		if seen > 2*cleanAhead+1 {
-			t.Errorf("%d changes were told while the cleaner is at the first ones", seen)
+		if n := seen.Load(); n > 2*cleanAhead+1 {
+			t.Errorf("%d changes were told while the cleaner is at the first ones", n)
 		}
 		pause(ctx, time.Minute)
 		cancel()
 		<-ended
-		if seen != len(feed) || len(cleaner.asked) != 3*len(feed) || cleaner.most > cleanAhead {
-			t.Errorf("%d of %d were told, %d cleaned or tried, up to %d at a time", seen, len(feed), len(cleaner.asked), cleaner.most)
+		if int(seen.Load()) != len(feed) || len(cleaner.asked) != 3*len(feed) || cleaner.most > cleanAhead {
+			t.Errorf("%d of %d were told, %d cleaned or tried, up to %d at a time", seen.Load(), len(feed), len(cleaner.asked), cleaner.most)
 		}
 	})
 }

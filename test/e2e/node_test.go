@@ -55,9 +55,17 @@ func node(t *testing.T, answer func(question string) string, script string, args
 	}
 }
 
-// TestPage is the page in the hands of several people. Its screenshots go to
-// the folder SUMU_SCREENSHOTS, if it is set.
-func TestPage(t *testing.T) {
+// TestPage is the page in the hands of several people.
+func TestPage(t *testing.T) { onPage(t, "page.mjs") }
+
+// TestRooms is rooms and events of the page, and the snippets of clients that
+// were written for other servers.
+func TestRooms(t *testing.T) { onPage(t, "rooms.mjs") }
+
+// onPage has a script use the page, and stop and start its server. Screenshots
+// go to the folder SUMU_SCREENSHOTS, if it is set.
+func onPage(t *testing.T, script string) {
+	t.Helper()
 	enabled(t)
 	t.Parallel()
 	shots := os.Getenv("SUMU_SCREENSHOTS")
@@ -80,7 +88,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("the script asks %q", question)
 		}
 		return "done"
-	}, "page.mjs", p.URL, shots)
+	}, script, p.URL, shots)
 }
 
 // TestClientLibraries runs sockette and reconnecting-websocket in a browser,

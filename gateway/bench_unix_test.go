@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,14 +23,17 @@ import (
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/connstore/memstore"
 	"github.com/sumu-live/sumu/gateway"
+	"github.com/sumu-live/sumu/internal/ws"
+	"github.com/sumu-live/sumu/internal/ws/wstest"
 )
 
 // bench is a gateway with many sockets, whose clients are elsewhere.
 type bench struct {
-	gw    *gateway.Gateway
-	conns []sumu.Connection
-	in    io.Writer
-	out   *bufio.Scanner
+	gw      *gateway.Gateway
+	address string
+	conns   []sumu.Connection
+	in      io.Writer
+	out     *bufio.Scanner
 
 	before, after footprint // with no socket, and with all of them idle
 }
@@ -63,7 +67,7 @@ func residentBytes(b *testing.B) uint64 {
 	return resident * uint64(os.Getpagesize())
 }
 
-func startBench(b *testing.B, sockets int) *bench {
+func startBench(b *testing.B, sockets int, optFns ...func(*gateway.Options)) *bench {
 	b.Helper()
 	store := new(memstore.Store)
 	t := &bench{}
@@ -84,10 +88,11 @@ func startBench(b *testing.B, sockets int) *bench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if t.gw, err = gateway.New(app); err != nil {
+	if t.gw, err = gateway.New(app, optFns...); err != nil {
 		b.Fatal(err)
 	}
 	srv := httptest.NewServer(http.HandlerFunc(t.gw.ServeHTTP))
+	t.address = srv.Listener.Addr().String()
 	t.conns = make([]sumu.Connection, 0, sockets)
 	t.before = measure(b)
 
@@ -157,6 +162,43 @@ func BenchmarkIdle(b *testing.B) {
 	b.ReportMetric(per(t.before.heap+t.before.stack, t.after.heap+t.after.stack), "B/socket")
 	b.ReportMetric(per(t.before.stack, t.after.stack), "stack-B/socket")
 	b.ReportMetric(per(t.before.resident, t.after.resident), "resident-B/socket")
+}
+
+// BenchmarkPing has clients ping, one after the other and many at once. The
+// clients' CPU is in it.
+func BenchmarkPing(b *testing.B) {
+	for _, unpolled := range []bool{false, true} {
+		for _, atOnce := range []int{1, 100} {
+			b.Run(fmt.Sprintf("unpolled=%t/at once=%d", unpolled, atOnce), func(b *testing.B) {
+				t := startBench(b, 1, gateway.Unpolled(unpolled), func(o *gateway.Options) { o.MessageRate = -1 })
+				conns := make([]net.Conn, atOnce)
+				for i := range conns {
+					nc, err := dialUpgraded(t.address, "/?user=u")
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer nc.Close()
+					conns[i] = nc
+				}
+				ping := wstest.New(ws.Ping, "hello").Append(nil)
+				pong := make([]byte, 2+len("hello"))
+				cpu := cpuTime(b)
+				for b.Loop() {
+					for _, nc := range conns {
+						if _, err := nc.Write(ping); err != nil {
+							b.Fatal(err)
+						}
+					}
+					for _, nc := range conns {
+						if _, err := io.ReadFull(nc, pong); err != nil {
+							b.Fatal(err)
+						}
+					}
+				}
+				b.ReportMetric(float64(cpuTime(b)-cpu)/float64(b.N*atOnce), "cpu-ns/ping")
+			})
+		}
+	}
 }
 
 // BenchmarkFanout posts bursts to all sockets, and waits until the clients

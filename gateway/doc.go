@@ -33,9 +33,9 @@
 //	                 closed first: 1005 for a close frame without a code, 1006
 //	                 without a close frame
 //
-// A handler is called on its socket's goroutine: while it runs, nothing more is
-// read from that socket, pings included. Its context ends when the gateway is
-// stopped by force, not when the client leaves; bound slow handlers yourself.
+// While a handler runs, nothing more is read from its socket, pings included. Its
+// context ends when the gateway is stopped by force, not when the client leaves;
+// bound slow handlers yourself.
 //
 // # Fidelity
 //
@@ -135,8 +135,10 @@
 //
 // # Cost
 //
-// An idle socket has one goroutine with the smallest stack and no buffer; all
-// times of all sockets are watched by one goroutine. A post encodes its frames
+// An idle socket has no buffer, and on Linux no goroutine: one epoll waits for
+// all of them, which is 2.1 KB for a socket where a goroutine each made 5.0.
+// Elsewhere, and over TLS, a socket waits in a goroutine with the smallest stack.
+// All times of all sockets are watched by one goroutine. A post encodes its frames
 // once for all sockets, and whatever is pending for a socket goes out in one
 // write: in a burst the system calls, which are what a fan-out costs, are
 // shared too. While posts keep coming, half of the processors write, so that

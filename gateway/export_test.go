@@ -5,6 +5,9 @@ import "time"
 // Manual leaves the wheel to [Gateway.Turn].
 func Manual(o *Options) { o.manual = true }
 
+// Unpolled has sockets wait in goroutines.
+func Unpolled(yes bool) func(*Options) { return func(o *Options) { o.unpolled = yes } }
+
 // Turn looks at all deadlines, as the wheel does every second.
 func (g *Gateway) Turn() { g.wheel.turn() }
 

@@ -28,6 +28,7 @@ type Gateway struct {
 	hub      hub
 	frames   frames
 	wheel    wheel
+	poller   poller
 	flushers workers
 	renewers workers
 
@@ -96,6 +97,7 @@ func New(app *sumu.App, optFns ...func(*Options)) (*Gateway, error) {
 	g.hub.init()
 	g.initFrames()
 	g.wheel.init(g)
+	g.poller.group = &g.running
 	g.connects.rate = perSecond(opts.ConnectRate)
 	g.perSource.init(perSecond(cmp.Or(opts.ConnectRatePerSource, defaultSourceRate)))
 	g.perSocket = perSecond(opts.MessageRate)

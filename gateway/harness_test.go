@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"flag"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +19,9 @@ import (
 	"github.com/sumu-live/sumu/internal/testlog"
 	"github.com/sumu-live/sumu/internal/ws/wstest"
 )
+
+// unpolled runs all tests as where there is no poller.
+var unpolled = flag.Bool("unpolled", false, "sockets wait in goroutines, as on other systems than Linux")
 
 // clock is moved by tests, never by itself.
 type clock struct {
@@ -132,7 +136,7 @@ func startApp(t *testing.T, e *env, auth sumu.Authorizer, c config) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.gw, err = gateway.New(e.app, append([]func(*gateway.Options){gateway.Manual, func(o *gateway.Options) {
+	e.gw, err = gateway.New(e.app, append([]func(*gateway.Options){gateway.Manual, gateway.Unpolled(*unpolled), func(o *gateway.Options) {
 		o.Now = e.clock.Now
 		o.Logger = testlog.Logger()
 		o.Observer = testlog.Observer()

@@ -124,6 +124,8 @@ type Options struct {
 
 	// manual leaves the wheel to tests, which turn it by hand.
 	manual bool
+	// unpolled has each socket wait in a goroutine, as where there is no poller.
+	unpolled bool
 	// sleep waits between the waves of a shutdown.
 	sleep func(d time.Duration) <-chan time.Time
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/sumu-live/sumu/internal/ws"
 )
 
-// pace is how a socket keeps to [Options.MessageRate]. It belongs to the
-// socket's goroutine.
+// pace is how a socket keeps to [Options.MessageRate]. It belongs to whoever
+// reads the socket.
 type pace struct {
 	paid    int64  // see rate
 	last    uint32 // when something was refused last, in s
@@ -19,7 +19,7 @@ type pace struct {
 // allowed reports whether what the client sent may be handled. It tells the
 // client of what may not, once a second, and closes a socket that goes on.
 func (r *reader) allowed() bool {
-	g, p := r.s.g, &r.pace
+	g, p := r.s.g, &r.s.pace
 	now := g.now()
 	if !g.perSocket.limits() || g.perSocket.allow(&p.paid, now) {
 		return true
@@ -32,7 +32,7 @@ func (r *reader) allowed() bool {
 	p.refused++
 	most := g.opts.MessageRate
 	if int64(p.refused) > 2*int64(most) {
-		r.deaf = true
+		r.s.deaf = true
 		r.s.close(ws.ClosePolicy, "too many messages")
 		return false
 	}

@@ -13,12 +13,10 @@ import (
 // readBuffers are taken only when there is something to read.
 var readBuffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
-// reader is the socket's goroutine.
+// reader reads a socket. Between messages a socket that is parked has none.
 type reader struct {
-	s    *socket
-	dec  ws.Decoder
-	pace pace
-	deaf bool // the rest of the stream is discarded: it cannot be read, or it has ended
+	s   *socket
+	dec ws.Decoder
 
 	buf   *[16 << 10]byte // nil while waiting
 	n     int
@@ -27,25 +25,84 @@ type reader struct {
 	small [64]byte              // where a conn without a descriptor waits
 }
 
-// serve reads until the connection ends, and then ends the socket.
-func (s *socket) serve() {
-	defer s.g.running.done()
-	defer s.end()
-	r := &reader{s: s, dec: ws.Decoder{MaxMessage: sumu.MaxPayload, MaxFrame: max(0, s.g.opts.MaxFrame)}}
+var readers = sync.Pool{New: func() any {
+	r := new(reader)
 	r.try = r.tryFD
-	defer r.dec.Release()
-	r.consume(s.early)
-	s.early = nil
-	for r.fill() {
-		r.consume(r.buf[:r.n])
-		readBuffers.Put(r.buf)
-		r.buf = nil
+	return r
+}}
+
+// takeReader returns the reader that holds a part of a message, or a new one.
+func (s *socket) takeReader() *reader {
+	if r := s.reader; r != nil {
+		s.reader = nil
+		return r
+	}
+	r := readers.Get().(*reader)
+	r.s = s
+	r.dec = ws.Decoder{MaxMessage: sumu.MaxPayload, MaxFrame: max(0, s.g.opts.MaxFrame)}
+	return r
+}
+
+// release is called when nothing is left of a message.
+func (r *reader) release() {
+	r.dec.Release()
+	r.s, r.err = nil, nil
+	readers.Put(r)
+}
+
+// read reads until the connection ends, and then ends the socket, or until
+// there is nothing to read, and then parks it. It begins with what was read
+// before.
+func (s *socket) read(early []byte) {
+	parked := false
+	defer func() { // Deferred, as a handler may end its goroutine.
+		if !parked {
+			s.end()
+		}
+	}()
+	r := s.takeReader()
+	r.consume(early)
+	for {
+		more := true
+		switch r.fill() {
+		case something:
+			more = r.n == len(r.buf)
+			r.consume(r.buf[:r.n])
+			readBuffers.Put(r.buf)
+			r.buf = nil
+		case nothing:
+			more = false
+		case theEnd:
+			r.release()
+			return
+		}
+		if more || !s.polled {
+			continue
+		}
+		if r.dec.Partial() {
+			s.reader = r
+		} else {
+			r.release()
+		}
+		if parked = s.park(); parked {
+			return
+		}
+		r = s.takeReader()
 	}
 }
 
-// fill waits until there is something to read, and reads it into buf. It
-// returns false at the end of the connection.
-func (r *reader) fill() bool {
+// filled is what [reader.fill] has found.
+type filled int
+
+const (
+	something filled = iota
+	nothing          // for now
+	theEnd           // of the connection
+)
+
+// fill reads into buf. Unless the socket is polled, it waits until there is
+// something to read.
+func (r *reader) fill() filled {
 	var err error
 	r.n, r.err = 0, nil
 	switch {
@@ -53,7 +110,7 @@ func (r *reader) fill() bool {
 		if err = r.s.raw.Read(r.try); err == nil {
 			err = r.err
 		}
-	case r.dec.Partial() || r.deaf:
+	case r.dec.Partial() || r.s.deaf:
 		r.buf = readBuffers.Get().(*[16 << 10]byte)
 		r.n, err = r.s.nc.Read(r.buf[:])
 	default:
@@ -62,14 +119,17 @@ func (r *reader) fill() bool {
 			copy(r.buf[:], r.small[:r.n])
 		}
 	}
-	if r.n > 0 {
-		return true // An error comes again.
+	switch {
+	case r.n > 0:
+		return something // An error comes again.
+	case err == errAgain:
+		return nothing
 	}
 	if r.buf != nil {
 		readBuffers.Put(r.buf)
 		r.buf = nil
 	}
-	return err == nil
+	return theEnd
 }
 
 // tryFD is called by [syscall.RawConn]: true ends the call, false waits until
@@ -79,8 +139,8 @@ func (r *reader) tryFD(fd uintptr) bool {
 	r.n, r.err = readFD(fd, r.buf[:])
 	if r.err == errAgain {
 		readBuffers.Put(r.buf)
-		r.buf, r.err = nil, nil
-		return false
+		r.buf = nil
+		return r.s.polled
 	}
 	if r.n == 0 && r.err == nil {
 		r.err = io.EOF
@@ -90,12 +150,12 @@ func (r *reader) tryFD(fd uintptr) bool {
 
 // consume handles all events in b, one after the other.
 func (r *reader) consume(b []byte) {
-	if len(b) == 0 || r.deaf {
+	if len(b) == 0 || r.s.deaf {
 		return
 	}
 	s := r.s
 	s.active.Store(s.g.now())
-	for !r.deaf {
+	for !r.s.deaf {
 		ev, n, err := r.dec.Next(b)
 		b = b[n:]
 		if err != nil {
@@ -108,7 +168,7 @@ func (r *reader) consume(b []byte) {
 		r.handle(ev)
 	}
 	switch {
-	case r.deaf || !r.dec.Partial():
+	case r.s.deaf || !r.dec.Partial():
 		s.readSince.Store(0)
 	case s.readSince.Load() == 0:
 		s.readSince.Store(s.g.now())
@@ -135,7 +195,7 @@ func (r *reader) handle(ev ws.Event) {
 			r.fail(err)
 			return
 		}
-		r.deaf = true
+		r.s.deaf = true
 		s.answerClose(code, text)
 	}
 }
@@ -165,7 +225,7 @@ func (r *reader) message(body []byte) {
 
 // fail closes a socket whose stream cannot be read any further.
 func (r *reader) fail(err error) {
-	r.deaf = true
+	r.s.deaf = true
 	var bad *ws.Error
 	if !errors.As(err, &bad) {
 		bad = &ws.Error{Code: ws.CloseProtocol, Reason: "protocol error"}

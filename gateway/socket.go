@@ -12,40 +12,48 @@ import (
 	"github.com/sumu-live/sumu/internal/ws"
 )
 
-// socket is one open WebSocket. While idle it holds this struct, one goroutine
-// that waits for bytes, and no buffer.
+// socket is one open WebSocket. While idle it holds this struct and no buffer,
+// and on Linux no goroutine; see wait.go.
 //
-// It ends in one way only: something closes the TCP connection, that wakes the
-// goroutine, and the goroutine removes the row.
+// It ends in one way only: something closes the TCP connection, by which it is
+// read once more, and whoever reads it removes the row.
 type socket struct {
-	g        *Gateway
-	nc       net.Conn
-	raw      syscall.RawConn // of nc; nil: not a plain socket, such as TLS
-	conn     sumu.Connection // of which mu guards AuthExpiresAt; the rest stays
-	sourceIP string
-	agent    unique.Handle[string]
-	early    []byte // what came right behind the handshake
+	// What a post needs, and the write that follows, is in one cache line: a
+	// broadcast goes from socket to socket, and waits for memory.
+	mu      sync.Mutex
+	writing bool   // a writer has this socket, or will have
+	closing bool   // a close frame is queued, or the end has come: nothing more is
+	sent    bool   // our close frame is written
+	heard   bool   // the client's close frame has come
+	queued  int    // cost of pending and of what is being written
+	pending *queue // frames to write; nil: none
+	g       *Gateway
+	raw     syscall.RawConn // of nc; nil: not a plain socket, such as TLS
+	active  atomic.Int64    // the last traffic; a time in ms since the epoch, as those below
 
-	// Times in ms since the epoch; 0: does not apply.
-	active     atomic.Int64 // the last traffic
+	// The times of which 0 says that they do not apply.
 	readSince  atomic.Int64 // since when a message is incomplete
 	writeSince atomic.Int64 // since when a write waits for the client
 	closeBy    atomic.Int64 // when closing must have ended
 	renewAt    atomic.Int64
 
+	nc      net.Conn
+	waiting atomic.Bool // parked
+	polled  bool        // it is parked while it is idle
+	deaf    bool        // the rest of the stream is discarded: it cannot be read, or it has ended
+	fd      int32       // the poller's
+	reader  *reader     // with a part of a message, while parked
+	pace    pace
+	early   []byte // what came right behind the handshake
+
 	timer timer
 
-	mu       sync.Mutex
-	identity sumu.Identity
-
-	pending *queue // frames to write; nil: none
-	queued  int    // cost of pending and of what is being written
-	writing bool   // a writer has this socket, or will have
-	closing bool   // a close frame is queued, or the end has come: nothing more is
-	sent    bool   // our close frame is written
-	heard   bool   // the client's close frame has come
-	reason  sumu.DisconnectReason
-	room    chan struct{} // closed when there is room again; nil unless awaited
+	conn     sumu.Connection // of which mu guards AuthExpiresAt; the rest stays
+	identity sumu.Identity   // guarded by mu
+	sourceIP string
+	agent    unique.Handle[string]
+	reason   sumu.DisconnectReason // guarded by mu
+	room     chan struct{}         // closed when there is room again; nil unless awaited; guarded by mu
 }
 
 // frameCost is what a pending frame costs beside its bytes: without it a flood
@@ -148,7 +156,7 @@ func (s *socket) answerClose(code int, text string) {
 	both := s.sent
 	s.mu.Unlock()
 	if both {
-		_ = s.nc.Close()
+		s.hangUp()
 	}
 }
 
@@ -204,6 +212,7 @@ func (s *socket) abort(reason sumu.DisconnectReason) {
 	}
 	s.mu.Unlock()
 	reset(s.nc)
+	s.wake()
 }
 
 // open reports whether messages are still handled.
@@ -216,6 +225,9 @@ func (s *socket) open() bool {
 // end runs when the connection can be read no more: it is the socket's last.
 func (s *socket) end() {
 	_ = s.nc.Close()
+	if s.polled {
+		s.g.poller.leave(s)
+	}
 	s.mu.Lock()
 	if !s.closing {
 		s.endPosts(abnormal("connection lost"))
@@ -226,6 +238,7 @@ func (s *socket) end() {
 	s.g.wheel.remove(s)
 	s.g.removeRow(conn, reason)
 	s.g.used.Add(-1)
+	s.g.running.done()
 }
 
 func abnormal(text string) sumu.DisconnectReason {

@@ -43,10 +43,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s == nil {
 		return
 	}
-	// A goroutine of its own, so that the request and all that belongs to it
-	// can be forgotten.
 	g.running.add()
-	go s.serve()
+	s.begin()
 }
 
 // enter reserves a socket; the caller returns it with used and running.

@@ -181,7 +181,7 @@ func (s *socket) settle(cost int) (more bool) {
 	s.mu.Unlock()
 	switch {
 	case last && heard:
-		_ = s.nc.Close()
+		s.hangUp()
 	case last:
 		// The client sees the end and ends its side: closing ours now could
 		// reset the connection and take the close frame with it.

@@ -32,5 +32,8 @@ for mod in $(find . -name go.mod -not -path '*/node_modules/*' -not -path './too
 		status=1
 	fi
 done
+for os in darwin windows; do # What has files of its own for them.
+	GOOS=$os go vet ./gateway || status=1
+done
 [ "$status" = 0 ] && echo "lint: clean"
 exit "$status"

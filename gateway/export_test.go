@@ -47,3 +47,41 @@ func (g *Gateway) Pending(id string) int {
 
 // Writing reports whether a write to the socket waits for its client.
 func (g *Gateway) Writing(id string) bool { return g.hub.get(id).writeSince.Load() > 0 }
+
+// Workers are workers whose sockets are numbers.
+type Workers struct {
+	w       workers
+	group   group
+	sockets map[*socket]int
+}
+
+// Look is after how many sockets a worker looks whether work keeps coming.
+const Look = look
+
+// NewWorkers returns workers that serve the sockets from 0 to n-1 as they are added.
+func NewWorkers(most, few, n int, serve func(i int)) (w *Workers, add func(i int)) {
+	w = &Workers{sockets: make(map[*socket]int)}
+	all := make([]*socket, n)
+	for i := range all {
+		all[i] = new(socket)
+		w.sockets[all[i]] = i
+	}
+	w.w = workers{group: &w.group, max: most, few: few, serve: func(s *socket) bool {
+		serve(w.sockets[s])
+		return true
+	}}
+	return w, func(i int) {
+		w.w.comes()
+		w.w.add(all[i])
+	}
+}
+
+// Comes is work for a socket that is queued already.
+func (w *Workers) Comes() { w.w.comes() }
+
+// Running is how many workers there are.
+func (w *Workers) Running() int {
+	w.w.mu.Lock()
+	defer w.w.mu.Unlock()
+	return w.w.running
+}

@@ -137,7 +137,7 @@
 //
 // An idle socket has no buffer, and on Linux no goroutine: one epoll waits for
 // all of them, which is 2.1 KB for a socket where a goroutine each made 5.0.
-// Elsewhere, and over TLS, a socket waits in a goroutine with the smallest stack.
+// Elsewhere a socket waits in a goroutine with the smallest stack.
 // All times of all sockets are watched by one goroutine. A post encodes its frames
 // once for all sockets, and whatever is pending for a socket goes out in one
 // write: in a burst the system calls, which are what a fan-out costs, are
@@ -145,6 +145,6 @@
 // more is joined; once they stop, all do.
 //
 // TLS sockets work the same but for their own buffers, which crypto/tls keeps:
-// 15 KB for an idle one where a plain one has 5 KB. A write to one can only be
+// 10 KB for an idle one where a plain one has 2 KB. A write to one can only be
 // waited for: a client that does not read holds up the others for 0.2 ms, once.
 package gateway

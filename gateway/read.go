@@ -3,7 +3,9 @@ package gateway
 import (
 	"errors"
 	"io"
+	"os"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sumu-live/sumu"
@@ -23,6 +25,8 @@ type reader struct {
 	err   error
 	try   func(fd uintptr) bool // r.tryFD, bound once
 	small [64]byte              // where a conn without a descriptor waits
+
+	mayWait bool // the next read of a conn that buffers
 }
 
 var readers = sync.Pool{New: func() any {
@@ -53,7 +57,7 @@ func (r *reader) release() {
 // read reads until the connection ends, and then ends the socket, or until
 // there is nothing to read, and then parks it. It begins with what was read
 // before.
-func (s *socket) read(early []byte) {
+func (s *socket) read(early []byte, woken bool) {
 	parked := false
 	defer func() { // Deferred, as a handler may end its goroutine.
 		if !parked {
@@ -62,21 +66,19 @@ func (s *socket) read(early []byte) {
 	}()
 	r := s.takeReader()
 	r.consume(early)
+	r.mayWait = woken
 	for {
-		more := true
-		switch r.fill() {
-		case something:
-			more = r.n == len(r.buf)
+		found := r.fill()
+		more := found == something && (s.raw == nil || r.n == len(r.buf))
+		if found == something {
 			r.consume(r.buf[:r.n])
-			readBuffers.Put(r.buf)
-			r.buf = nil
-		case nothing:
-			more = false
-		case theEnd:
+		}
+		r.recycle()
+		if found == theEnd {
 			r.release()
 			return
 		}
-		if more || !s.polled {
+		if more || s.polled == nil {
 			continue
 		}
 		if r.dec.Partial() {
@@ -110,12 +112,15 @@ func (r *reader) fill() filled {
 		if err = r.s.raw.Read(r.try); err == nil {
 			err = r.err
 		}
+	case r.s.polled != nil:
+		r.take()
+		r.n, err = r.readBuffered()
 	case r.dec.Partial() || r.s.deaf:
-		r.buf = readBuffers.Get().(*[16 << 10]byte)
+		r.take()
 		r.n, err = r.s.nc.Read(r.buf[:])
 	default:
 		if r.n, err = r.s.nc.Read(r.small[:]); r.n > 0 {
-			r.buf = readBuffers.Get().(*[16 << 10]byte)
+			r.take()
 			copy(r.buf[:], r.small[:r.n])
 		}
 	}
@@ -125,22 +130,47 @@ func (r *reader) fill() filled {
 	case err == errAgain:
 		return nothing
 	}
+	return theEnd
+}
+
+// readBuffered reads from a conn that may hold what its descriptor does not show
+// any more, as TLS does: a socket that was woken waits for what has woken it,
+// which may be a part of a record, and then reads until there is no more.
+func (r *reader) readBuffered() (int, error) {
+	if r.mayWait {
+		r.mayWait = false
+		return r.s.nc.Read(r.buf[:])
+	}
+	_ = r.s.nc.SetReadDeadline(longAgo)
+	n, err := r.s.nc.Read(r.buf[:])
+	_ = r.s.nc.SetReadDeadline(time.Time{})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errAgain
+	}
+	return n, err
+}
+
+// longAgo is a deadline that lets a conn read only what it holds already.
+var longAgo = time.Unix(1, 0)
+
+func (r *reader) take() { r.buf = readBuffers.Get().(*[16 << 10]byte) }
+
+// recycle gives the buffer back, if there is one.
+func (r *reader) recycle() {
 	if r.buf != nil {
 		readBuffers.Put(r.buf)
 		r.buf = nil
 	}
-	return theEnd
 }
 
 // tryFD is called by [syscall.RawConn]: true ends the call, false waits until
 // there is something to read. The buffer is taken for the attempt alone.
 func (r *reader) tryFD(fd uintptr) bool {
-	r.buf = readBuffers.Get().(*[16 << 10]byte)
+	r.take()
 	r.n, r.err = readFD(fd, r.buf[:])
 	if r.err == errAgain {
-		readBuffers.Put(r.buf)
-		r.buf = nil
-		return r.s.polled
+		r.recycle()
+		return r.s.polled != nil
 	}
 	if r.n == 0 && r.err == nil {
 		r.err = io.EOF

@@ -38,11 +38,11 @@ type socket struct {
 	renewAt    atomic.Int64
 
 	nc      net.Conn
-	waiting atomic.Bool // parked
-	polled  bool        // it is parked while it is idle
-	deaf    bool        // the rest of the stream is discarded: it cannot be read, or it has ended
-	fd      int32       // the poller's
-	reader  *reader     // with a part of a message, while parked
+	polled  syscall.RawConn // of nc, or of what it wraps: idle, the socket is parked; nil: it never is
+	waiting atomic.Bool     // it is parked
+	deaf    bool            // the rest of the stream is discarded: it cannot be read, or it has ended
+	fd      int32           // the poller's
+	reader  *reader         // with a part of a message, while parked
 	pace    pace
 	early   []byte // what came right behind the handshake
 
@@ -225,7 +225,7 @@ func (s *socket) open() bool {
 // end runs when the connection can be read no more: it is the socket's last.
 func (s *socket) end() {
 	_ = s.nc.Close()
-	if s.polled {
+	if s.polled != nil {
 		s.g.poller.leave(s)
 	}
 	s.mu.Lock()

@@ -1,31 +1,52 @@
 package gateway
 
-import "sync"
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+	"syscall"
+)
 
 // A socket is read by one goroutine at a time. On Linux there is none while it
 // is idle: whoever finds nothing more to read parks it with the poller, and goes.
 // It is woken by the poller, or by whoever closes its connection; waiting says
-// that it may be, and is taken back by the one who does. Elsewhere, and over
-// TLS, one goroutine stays.
+// that it may be, and is taken back by the one who does. Elsewhere one goroutine
+// stays.
 
 // begin starts to read, once the handshake is answered. The caller has added
 // the socket to running; it is done with it.
 func (s *socket) begin() {
 	early := s.early
 	s.early = nil
-	s.polled = s.raw != nil && !s.g.opts.unpolled && s.g.poller.enter()
-	if s.polled && len(early) == 0 && s.park() {
+	raw := s.raw
+	if raw == nil {
+		raw = underlying(s.nc)
+	}
+	if raw != nil && !s.g.opts.unpolled && s.g.poller.enter() {
+		s.polled = raw
+	}
+	// A conn that buffers may hold the first message already.
+	if s.polled != nil && s.raw != nil && len(early) == 0 && s.park() {
 		return
 	}
 	// A goroutine of its own, so that the request and all that belongs to it
 	// can be forgotten.
-	go s.read(early)
+	go s.read(early, false)
+}
+
+// underlying returns how to reach the descriptor of a conn over TLS; nil for
+// any other.
+func underlying(nc net.Conn) syscall.RawConn {
+	if t, ok := nc.(*tls.Conn); ok {
+		return rawConn(t.NetConn())
+	}
+	return nil
 }
 
 // wake has the socket read on, if it is parked.
 func (s *socket) wake() {
 	if s.waiting.CompareAndSwap(true, false) {
-		go s.read(nil)
+		go s.read(nil, true)
 	}
 }
 
@@ -34,7 +55,7 @@ func (s *socket) park() bool {
 	a := armers.Get().(*armer)
 	a.s, a.armed = s, false
 	s.waiting.Store(true)
-	_ = s.raw.Control(a.arm)
+	_ = s.polled.Control(a.arm)
 	armed := a.armed
 	a.s = nil
 	armers.Put(a)

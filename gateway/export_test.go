@@ -59,16 +59,16 @@ type Workers struct {
 const Look = look
 
 // NewWorkers returns workers that serve the sockets from 0 to n-1 as they are added.
-func NewWorkers(most, few, n int, serve func(i int)) (w *Workers, add func(i int)) {
+// For each, serve returns how much work there was.
+func NewWorkers(most, few, n int, serve func(i int) int) (w *Workers, add func(i int)) {
 	w = &Workers{sockets: make(map[*socket]int)}
 	all := make([]*socket, n)
 	for i := range all {
 		all[i] = new(socket)
 		w.sockets[all[i]] = i
 	}
-	w.w = workers{group: &w.group, max: most, few: few, serve: func(s *socket) bool {
-		serve(w.sockets[s])
-		return true
+	w.w = workers{group: &w.group, max: most, few: few, serve: func(s *socket) (int, bool) {
+		return serve(w.sockets[s]), true
 	}}
 	return w, func(i int) {
 		w.w.comes()

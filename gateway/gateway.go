@@ -107,7 +107,7 @@ func New(app *sumu.App, optFns ...func(*Options)) (*Gateway, error) {
 	}
 	cores := runtime.GOMAXPROCS(0)
 	g.flushers = workers{group: &g.running, max: cores, few: max(1, cores/2), serve: g.flush}
-	g.renewers = workers{group: &g.running, max: maxRenewals, few: maxRenewals, serve: func(s *socket) bool { g.renew(s); return true }}
+	g.renewers = workers{group: &g.running, max: maxRenewals, few: maxRenewals, serve: func(s *socket) (int, bool) { g.renew(s); return 1, true }}
 	return g, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // group counts what runs, so that Shutdown can wait for it.
@@ -57,8 +58,9 @@ type workers struct {
 	group *group
 	max   int
 	few   int // how many there are while work keeps coming; at most max
-	// serve returns false when leave was called for it meanwhile.
-	serve func(*socket) (stays bool)
+	// serve returns how much work there was for the socket, and false when leave
+	// was called for it meanwhile.
+	serve func(*socket) (n int, stays bool)
 
 	came atomic.Bool // work has come since a worker last looked
 
@@ -101,17 +103,23 @@ func (w *workers) launch() {
 
 func (w *workers) run() {
 	defer w.group.done()
+	begun, served := time.Now(), 0
 	for n := 1; ; n++ {
-		if n%look == 0 && !w.goOn() {
-			return
+		if n%look == 0 {
+			if !w.goOn(served >= 2*look, time.Since(begun)) {
+				return
+			}
+			begun, served = time.Now(), 0
 		}
 		s := w.next()
 		if s == nil {
 			return
 		}
-		if !w.serve(s) {
+		did, stays := w.serve(s)
+		if !stays {
 			return
 		}
+		served += did
 	}
 }
 
@@ -134,7 +142,12 @@ func (w *workers) leave() {
 // made later takes more along. Once it has stopped, there are more again. With
 // 40 messages for 4,000 sockets, pushed on 2 cores, this is 1.2 µs of CPU for
 // each delivery instead of 2.5.
-func (w *workers) goOn() bool {
+//
+// If work comes faster than it is served, so that it is joined already, a worker
+// pauses for as long as it worked: 1.0 µs instead of 1.3 with 15,000 sockets.
+// Where it is not, as with messages to one socket here and one there, a pause
+// would only make them late.
+func (w *workers) goOn(joined bool, took time.Duration) bool {
 	came := w.came.Swap(false)
 	w.mu.Lock()
 	end := came && w.running > w.few
@@ -151,11 +164,16 @@ func (w *workers) goOn() bool {
 		return false
 	case more:
 		w.launch()
+	case came && joined:
+		time.Sleep(min(took, maxPause))
 	case came:
 		runtime.Gosched() // Whoever waits to post goes first.
 	}
 	return true
 }
+
+// maxPause bounds a pause where writing took unusually long.
+const maxPause = time.Millisecond
 
 // next takes the first socket; nil tells the worker to end.
 func (w *workers) next() *socket {

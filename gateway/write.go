@@ -63,16 +63,18 @@ func (s *socket) startWriter() { s.g.flushers.add(s) }
 // the client is slow.
 const heldUp = 200 * time.Microsecond
 
-// flush writes what is pending for a socket. It waits for no client longer than
-// heldUp: it returns false when its place was taken then.
-func (g *Gateway) flush(s *socket) (stays bool) {
+// flush writes what is pending for a socket, and returns how many frames that
+// were. It waits for no client longer than heldUp: it returns false when its
+// place was taken then.
+func (g *Gateway) flush(s *socket) (frames int, stays bool) {
 	q := s.take()
 	if q == nil {
 		if s.settle(0) {
 			g.flushers.add(s)
 		}
-		return true
+		return 0, true
 	}
+	frames = len(q.frames)
 	if s.raw == nil {
 		g.running.add() // The timer's function, for which nobody else waits.
 		place := time.AfterFunc(heldUp, func() {
@@ -83,7 +85,7 @@ func (g *Gateway) flush(s *socket) (stays bool) {
 		if stays = place.Stop(); stays {
 			g.running.done()
 		}
-		return stays
+		return frames, stays
 	}
 	w := writers.Get().(*writer)
 	defer writers.Put(w)
@@ -93,7 +95,7 @@ func (g *Gateway) flush(s *socket) (stays bool) {
 		n, err := w.write(s.nc, s.raw, chunk, false)
 		if err != nil {
 			s.abort(abnormal("connection lost"))
-			return true
+			return frames, true
 		}
 		cost += q.skip(n)
 		if n < len(chunk) {
@@ -105,7 +107,7 @@ func (g *Gateway) flush(s *socket) (stays bool) {
 				defer g.running.done()
 				s.writePatiently(q)
 			}()
-			return true
+			return frames, true
 		}
 	}
 	q.recycle()
@@ -113,7 +115,7 @@ func (g *Gateway) flush(s *socket) (stays bool) {
 	if s.settle(cost) {
 		g.flushers.add(s) // Behind the others, which pile up meanwhile.
 	}
-	return true
+	return frames, true
 }
 
 // writePatiently writes q and all that follows until nothing is pending. The

@@ -151,17 +151,22 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkIdle tells what an idle socket holds on the server.
+// BenchmarkIdle tells what an idle socket holds on the server, without and with
+// compression.
 func BenchmarkIdle(b *testing.B) {
-	const sockets = 4000
-	t := startBench(b, sockets)
-	for b.Loop() {
-		t.gw.Turn()
+	for _, from := range []int{0, 1024} {
+		b.Run(fmt.Sprintf("compress=%d", from), func(b *testing.B) {
+			const sockets = 4000
+			t := startBench(b, sockets, compressFrom(from))
+			for b.Loop() {
+				t.gw.Turn()
+			}
+			per := func(before, after uint64) float64 { return (float64(after) - float64(before)) / sockets }
+			b.ReportMetric(per(t.before.heap+t.before.stack, t.after.heap+t.after.stack), "B/socket")
+			b.ReportMetric(per(t.before.stack, t.after.stack), "stack-B/socket")
+			b.ReportMetric(per(t.before.resident, t.after.resident), "resident-B/socket")
+		})
 	}
-	per := func(before, after uint64) float64 { return (float64(after) - float64(before)) / sockets }
-	b.ReportMetric(per(t.before.heap+t.before.stack, t.after.heap+t.after.stack), "B/socket")
-	b.ReportMetric(per(t.before.stack, t.after.stack), "stack-B/socket")
-	b.ReportMetric(per(t.before.resident, t.after.resident), "resident-B/socket")
 }
 
 // BenchmarkPing has clients ping, one after the other and many at once. The

@@ -72,14 +72,16 @@ func runClients(spec string) error {
 	return nil
 }
 
-// dialUpgraded opens a WebSocket and leaves everything else to the caller.
+// dialUpgraded opens a WebSocket, offering compression as a browser does, and
+// leaves everything else to the caller.
 func dialUpgraded(addr, target string) (net.Conn, error) {
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	_, err = fmt.Fprintf(nc, "GET %s HTTP/1.1\r\nHost: b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\nUser-Agent: test\r\n\r\n", target, wstest.Key)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\nUser-Agent: test\r\n"+
+		"Sec-WebSocket-Extensions: %s\r\n\r\n", target, wstest.Key, offer)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,9 @@
 package gateway
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Manual leaves the wheel to [Gateway.Turn].
 func Manual(o *Options) { o.manual = true }
@@ -84,4 +87,14 @@ func (w *Workers) Running() int {
 	w.w.mu.Lock()
 	defer w.w.mu.Unlock()
 	return w.w.running
+}
+
+// CountDeflations counts in n how often a payload is compressed. It must be
+// called before the first post.
+func (g *Gateway) CountDeflations(n *atomic.Int64) {
+	derive := g.deflated.derive
+	g.deflated.derive = func(data []byte) any {
+		n.Add(1)
+		return derive(data)
+	}
 }

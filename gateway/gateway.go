@@ -27,6 +27,7 @@ type Gateway struct {
 
 	hub      hub
 	frames   frames
+	deflated frames // for sockets that take them compressed
 	wheel    wheel
 	poller   poller
 	flushers workers
@@ -96,6 +97,7 @@ func New(app *sumu.App, optFns ...func(*Options)) (*Gateway, error) {
 	g.ctx, g.kill = context.WithCancel(context.Background())
 	g.hub.init()
 	g.initFrames()
+	g.initDeflated()
 	g.wheel.init(g)
 	g.poller.group = &g.running
 	g.connects.rate = perSecond(opts.ConnectRate)

@@ -174,7 +174,11 @@ func (g *Gateway) post(id string, p *sumu.Payload) error {
 	if s == nil {
 		return &sumu.Error{Op: "post " + id, Kind: sumu.ErrGone}
 	}
-	f := g.frames.of(p)
+	frames := &g.frames
+	if s.deflates && len(p.Bytes()) >= g.opts.Compress {
+		frames = &g.deflated
+	}
+	f := frames.of(p)
 	if f == nil {
 		return &sumu.Error{Op: "post " + id + ": payload is not UTF-8", Kind: sumu.ErrInvalid}
 	}

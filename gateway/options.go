@@ -70,8 +70,9 @@ type Options struct {
 	// will never talk to API Gateway.
 	MaxFrame int
 	// FrameSize is the longest frame that is sent, in bytes: longer messages
-	// are sent in several, cut between characters. Default 32 KiB, as API
-	// Gateway; at least 1 KiB; negative: every message is one frame.
+	// are sent in several, cut between characters (compressed ones anywhere).
+	// Default 32 KiB, as API Gateway; at least 1 KiB; negative: every message is
+	// one frame.
 	FrameSize int
 	// MaxURL is the longest URL, in bytes, scheme and host included; a longer
 	// one is refused with 414. Default 4,096, as API Gateway; negative: the
@@ -81,6 +82,15 @@ type Options struct {
 	// headers may have together; more are refused with 431. Default 10,240, as
 	// API Gateway; negative: the server's own limit.
 	MaxHeader int
+
+	// Compress is from how many bytes on a message goes out compressed, to
+	// clients that offer permessage-deflate (RFC 7692), as browsers do. Such a
+	// client may compress what it sends, of any length; MaxFrame holds for what it
+	// sends, [sumu.MaxPayload] for what that becomes. Default 0: none is
+	// negotiated, as with API Gateway. 1,024 is a good value where bandwidth is
+	// dear: see "Compression" in the package's documentation for what it saves
+	// and costs.
+	Compress int
 
 	// MaxSockets is how many sockets may be open or opening; more are refused
 	// with 429. Default 0: no limit but that of open files.
@@ -149,6 +159,7 @@ func (o *Options) complete() error {
 	orDefault(&errs, "LeaseTTL", &o.LeaseTTL, 30*time.Second)
 	orDefault(&errs, "MaxSockets", &o.MaxSockets, 0)
 	orDefault(&errs, "ConnectRate", &o.ConnectRate, 0)
+	orDefault(&errs, "Compress", &o.Compress, 0)
 	atLeast(&errs, "WriteBuffer", o.WriteBuffer, minWriteBuffer)
 	atLeast(&errs, "LeaseTTL", o.LeaseTTL, 3*time.Second)
 

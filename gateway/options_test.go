@@ -17,6 +17,7 @@ func TestOptions(t *testing.T) {
 	_, err := gateway.New(nil, func(o *gateway.Options) {
 		o.ConnectTimeout, o.ReadTimeout, o.WriteTimeout, o.CloseGrace = -1, -1, -1, -1
 		o.DrainRate, o.MaxSockets, o.ConnectRate, o.WriteBuffer, o.FrameSize = -1, -1, -1, 100, 100
+		o.Compress = -1
 		o.LeaseTTL, o.Leases = time.Second, new(memstore.Store)
 		o.Node = "a b"
 		o.TrustedProxies = []netip.Prefix{{}, netip.MustParsePrefix("::ffff:10.0.0.0/104")}
@@ -26,7 +27,7 @@ func TestOptions(t *testing.T) {
 	}
 	for _, name := range []string{
 		"App", "ConnectTimeout", "ReadTimeout", "WriteTimeout", "CloseGrace", "DrainRate", "MaxSockets", "WriteBuffer",
-		"ConnectRate", "FrameSize", "LeaseTTL", "Node", "Leases needs an Endpoint", "TrustedProxies[0]", "TrustedProxies[1]",
+		"ConnectRate", "FrameSize", "Compress", "LeaseTTL", "Node", "Leases needs an Endpoint", "TrustedProxies[0]", "TrustedProxies[1]",
 	} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not reported: %v", name, err)

@@ -43,7 +43,7 @@ func (s *socket) takeReader() *reader {
 	}
 	r := readers.Get().(*reader)
 	r.s = s
-	r.dec = ws.Decoder{MaxMessage: sumu.MaxPayload, MaxFrame: max(0, s.g.opts.MaxFrame)}
+	r.dec = ws.Decoder{MaxMessage: sumu.MaxPayload, MaxFrame: max(0, s.g.opts.MaxFrame), Deflate: s.deflates}
 	return r
 }
 
@@ -250,7 +250,7 @@ func (r *reader) message(body []byte) {
 			"connection", s.conn.ID, "request", m.RequestID, "bytes", len(reply))
 		reply = internalError(s.conn.ID, m.RequestID)
 	}
-	s.reply(s.g.textFrames(reply))
+	s.reply(s.replyFrames(reply))
 }
 
 // fail closes a socket whose stream cannot be read any further.

@@ -119,7 +119,8 @@ func TestHeaderCase(t *testing.T) {
 	}
 }
 
-// A client that offers compression gets none, and may not use it.
+// A client that offers compression gets none unless the gateway is told to, and
+// may not use it.
 func TestNoCompression(t *testing.T) {
 	e := start(t, config{})
 	r := wstest.Request(t, e.srv.URL+"/?user=ann")

@@ -20,16 +20,17 @@ import (
 type socket struct {
 	// What a post needs, and the write that follows, is in one cache line: a
 	// broadcast goes from socket to socket, and waits for memory.
-	mu      sync.Mutex
-	writing bool   // a writer has this socket, or will have
-	closing bool   // a close frame is queued, or the end has come: nothing more is
-	sent    bool   // our close frame is written
-	heard   bool   // the client's close frame has come
-	queued  int    // cost of pending and of what is being written
-	pending *queue // frames to write; nil: none
-	g       *Gateway
-	raw     syscall.RawConn // of nc; nil: not a plain socket, such as TLS
-	active  atomic.Int64    // the last traffic; a time in ms since the epoch, as those below
+	mu       sync.Mutex
+	writing  bool   // a writer has this socket, or will have
+	closing  bool   // a close frame is queued, or the end has come: nothing more is
+	sent     bool   // our close frame is written
+	deflates bool   // messages may be compressed; it never changes
+	heard    bool   // the client's close frame has come
+	queued   int    // cost of pending and of what is being written
+	pending  *queue // frames to write; nil: none
+	g        *Gateway
+	raw      syscall.RawConn // of nc; nil: not a plain socket, such as TLS
+	active   atomic.Int64    // the last traffic; a time in ms since the epoch, as those below
 
 	// The times of which 0 says that they do not apply.
 	readSince  atomic.Int64 // since when a message is incomplete

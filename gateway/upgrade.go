@@ -91,7 +91,8 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, id string) (s 
 	if r.Context().Err() != nil {
 		return nil, nil
 	}
-	s, err = g.admit(w, r, session, source)
+	extensions := g.negotiate(r.Header)
+	s, err = g.admit(w, r, session, source, extensions != "")
 	if s == nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, id string) (s 
 	// The socket is found from here on, but what is posted to it waits for
 	// this response: s.writing is set.
 	_ = s.nc.SetWriteDeadline(time.Now().Add(g.opts.WriteTimeout))
-	if _, err := s.nc.Write(ws.AppendResponse(nil, accept, session.Subprotocol)); err != nil {
+	if _, err := s.nc.Write(ws.AppendResponse(nil, accept, session.Subprotocol, extensions)); err != nil {
 		s.abort(abnormal("the upgrade was not completed"))
 		return s, nil // serve ends it.
 	}
@@ -139,7 +140,7 @@ func (g *Gateway) connect(r *http.Request, id, source string) (session sumu.Sess
 }
 
 // admit takes the connection over from net/http and registers the socket.
-func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Session, source string) (*socket, error) {
+func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Session, source string, deflates bool) (*socket, error) {
 	g.mu.RLock() // Shutdown sees the socket, or we see Shutdown.
 	defer g.mu.RUnlock()
 	if g.stopping {
@@ -159,6 +160,7 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Ses
 		agent:    unique.Make(clip(r.UserAgent())),
 		early:    buffered(rw.Reader),
 		writing:  true,
+		deflates: deflates,
 	}
 	now := g.now()
 	s.active.Store(now)

@@ -105,6 +105,7 @@ func newNode(s settings, cloud aws.Config, log *slog.Logger) (*node, error) {
 		o.Endpoint, o.Node = s.endpoint, s.node
 		o.Leases, o.LeaseTTL = store, s.leaseTTL
 		o.TrustedProxies = s.trustedProxies
+		o.Compress = s.compress
 		o.Logger = log
 	})
 	if err != nil {

@@ -30,6 +30,7 @@ type settings struct {
 	trustedProxies         []netip.Prefix
 	leaseTTL, drain        time.Duration
 	sweepEvery             time.Duration
+	compress               int
 
 	region                       string
 	connectionsTable, stateTable string
@@ -62,6 +63,7 @@ func readSettings(lookup func(name string) (value string, ok bool)) (settings, e
 		leaseTTL:         e.duration("SUMU_LEASE_TTL", 30*time.Second),
 		drain:            e.duration("SUMU_DRAIN", 20*time.Second),
 		sweepEvery:       e.duration("SUMU_SWEEP", time.Minute),
+		compress:         e.bytes("SUMU_COMPRESS"),
 		region:           e.required("AWS_REGION"),
 		connectionsTable: e.get("SUMU_CONNECTIONS_TABLE", "connections"),
 		stateTable:       e.get("SUMU_STATE_TABLE", "state"),
@@ -194,6 +196,14 @@ func (e *environment) bool(name string) bool {
 		e.bad(name, "is neither true nor false")
 	}
 	return b
+}
+
+func (e *environment) bytes(name string) int {
+	n, err := strconv.Atoi(e.get(name, "0"))
+	if err != nil || n < 0 {
+		e.bad(name, "is not a number of bytes such as 1024")
+	}
+	return n
 }
 
 func (e *environment) duration(name string, fallback time.Duration) time.Duration {

@@ -35,7 +35,7 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.listen != "127.0.0.1:8080" || s.node != "node" || s.connectionsTable != "connections" || s.stateTable != "state" ||
-		s.leaseTTL != 30*time.Second || s.drain != 20*time.Second || s.sweepEvery != time.Minute || s.insecureHTTP || s.trustedProxies != nil {
+		s.leaseTTL != 30*time.Second || s.drain != 20*time.Second || s.sweepEvery != time.Minute || s.insecureHTTP || s.trustedProxies != nil || s.compress != 0 {
 		t.Errorf("the defaults are %+v", s)
 	}
 	if !slices.Equal(s.nodeHosts, []string{"127.0.0.1:8081", "127.0.0.1:8082"}) || !slices.Equal(s.audiences, []string{"chat", "mobile"}) {
@@ -46,7 +46,7 @@ func TestSettings(t *testing.T) {
 	}
 	s, err = read(map[string]string{
 		"SUMU_ENDPOINT": "http://10.0.0.7:8080", "SUMU_NODE_HOSTS": "*.nodes.example.com", "SUMU_INSECURE_HTTP": "True",
-		"SUMU_LEASE_TTL": "3s", "SUMU_TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
+		"SUMU_LEASE_TTL": "3s", "SUMU_TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8", "SUMU_COMPRESS": "1024",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestSettings(t *testing.T) {
 	if !slices.Equal(s.nodeHosts, []string{"*.nodes.example.com", "10.0.0.7:8080"}) {
 		t.Errorf("the hosts are %q; want the node's own among them", s.nodeHosts)
 	}
-	if s.leaseTTL != 3*time.Second || !slices.Equal(s.trustedProxies, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}) {
+	if s.leaseTTL != 3*time.Second || s.compress != 1024 || !slices.Equal(s.trustedProxies, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}) {
 		t.Errorf("read %+v", s)
 	}
 }
@@ -107,6 +107,7 @@ func TestSettingsNameAllThatIsWrong(t *testing.T) {
 		"SUMU_DRAIN":                  "-1s",
 		"SUMU_TRUSTED_PROXIES":        "value,value",
 		"SUMU_REQUESTS_QUEUE_URL":     "value",
+		"SUMU_COMPRESS":               "-1",
 		"SUMU_PRESENCE":               "value",
 		"SUMU_PRESENCE_QUEUE_URL":     "value",
 		"SUMU_PRESENCE_GRACE":         "value",

@@ -17,7 +17,11 @@ type Event struct {
 // value has no limits.
 type Decoder struct {
 	MaxMessage int // payload of a message in bytes, over all its frames; 0: no limit
-	MaxFrame   int // payload of one data frame in bytes; 0: no limit
+	MaxFrame   int // payload of one data frame in bytes, as it was sent; 0: no limit
+
+	// Deflate says that [AcceptDeflate] accepted the client's offer: its messages
+	// may be compressed. They are whole and decompressed in events.
+	Deflate bool
 
 	head  [MaxHeader]byte // the part of a header that has come
 	nhead int
@@ -25,6 +29,7 @@ type Decoder struct {
 	inFrame bool // a header has come, but not all of its payload
 	final   bool // this frame is
 	opcode  Opcode
+	deflate bool // the message that has begun is compressed
 	key     uint32
 	left    int // bytes of this frame's payload still to come
 
@@ -111,7 +116,7 @@ func (d *Decoder) header(in []byte) (Header, int, error) {
 // begin checks a header against the protocol, the state and the limits.
 func (d *Decoder) begin(h Header) error {
 	switch {
-	case h.RSV != 0:
+	case h.RSV != 0 && !d.mayDeflate(h):
 		return violation("reserved bit is set")
 	case !h.Opcode.known():
 		return violation("unknown opcode")
@@ -129,14 +134,28 @@ func (d *Decoder) begin(h Header) error {
 		return &Error{CloseUnsupported, "binary messages are not supported"}
 	case d.MaxFrame > 0 && h.Length > uint64(d.MaxFrame):
 		return &Error{CloseTooBig, "frame too big"}
-	case h.Length > math.MaxInt || d.MaxMessage > 0 && h.Length > uint64(d.MaxMessage-d.size()):
+	case h.Length > math.MaxInt || d.MaxMessage > 0 && h.Length > uint64(d.limit(h)-d.size()):
 		return &Error{CloseTooBig, "message too big"}
 	default:
-		d.begun = true
+		d.begun, d.deflate = true, d.deflate || h.RSV != 0
 	}
 	d.inFrame, d.final, d.opcode = true, h.Fin, h.Opcode
 	d.key, d.left = h.Key, int(h.Length)
 	return nil
+}
+
+// mayDeflate reports whether a frame's reserved bits mark a compressed message.
+func (d *Decoder) mayDeflate(h Header) bool {
+	return d.Deflate && h.RSV == rsv1 && (h.Opcode == Text || h.Opcode == Binary)
+}
+
+// limit is how much of the message may come. Compressed it may be a little
+// longer than it is: what zlib makes of bytes that cannot be compressed.
+func (d *Decoder) limit(h Header) int {
+	if d.deflate || h.RSV != 0 {
+		return d.MaxMessage + d.MaxMessage/32 + 64
+	}
+	return d.MaxMessage
 }
 
 // size is how much of the message has come.
@@ -169,6 +188,15 @@ func (d *Decoder) payload(part []byte) (Event, error) {
 		d.message.b = append(d.message.b, part...)
 		part = d.message.b
 	}
+	if d.deflate {
+		if !end {
+			return Event{}, nil
+		}
+		var err error
+		if part, err = d.inflate(part); err != nil {
+			return Event{}, err
+		}
+	}
 	// Checked as it comes, so that a long message fails at its first bad byte.
 	n, ok := validPrefix(part[d.valid:])
 	d.valid += n
@@ -178,6 +206,19 @@ func (d *Decoder) payload(part []byte) (Event, error) {
 	if !end {
 		return Event{}, nil
 	}
-	d.begun, d.used = false, true
+	d.begun, d.used, d.deflate = false, true, false
 	return Event{Text, part}, nil
+}
+
+// inflate decompresses a whole message. The result is in d.message.
+func (d *Decoder) inflate(data []byte) ([]byte, error) {
+	most := d.MaxMessage
+	if most == 0 {
+		most = math.MaxInt - 1
+	}
+	plain := buffers.Get().(*buffer)
+	b, err := inflate(plain.b, data, most)
+	d.Release() // Of what data may be a part.
+	plain.b, d.message = b, plain
+	return b, err
 }

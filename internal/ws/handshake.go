@@ -64,14 +64,18 @@ func AcceptKey(key string) string {
 }
 
 // AppendResponse appends the response that completes the handshake; an empty
-// sub-protocol is left out.
-func AppendResponse(dst []byte, accept, subprotocol string) []byte {
+// sub-protocol and no extensions are left out.
+func AppendResponse(dst []byte, accept, subprotocol, extensions string) []byte {
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\n"+
 		"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	dst = append(dst, accept...)
 	if subprotocol != "" {
 		dst = append(dst, "\r\nSec-WebSocket-Protocol: "...)
 		dst = append(dst, subprotocol...)
+	}
+	if extensions != "" {
+		dst = append(dst, "\r\nSec-WebSocket-Extensions: "...)
+		dst = append(dst, extensions...)
 	}
 	return append(dst, "\r\n\r\n"...)
 }

@@ -69,10 +69,13 @@ func TestHandshakeErrorNamesTheAlternative(t *testing.T) {
 
 func TestAppendResponse(t *testing.T) {
 	const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: k"
-	if got := string(ws.AppendResponse(nil, "k", "")); got != head+"\r\n\r\n" {
+	if got := string(ws.AppendResponse(nil, "k", "", "")); got != head+"\r\n\r\n" {
 		t.Errorf("response is %q", got)
 	}
-	if got := string(ws.AppendResponse(nil, "k", "sumu")); got != head+"\r\nSec-WebSocket-Protocol: sumu\r\n\r\n" {
+	if got := string(ws.AppendResponse(nil, "k", "sumu", "")); got != head+"\r\nSec-WebSocket-Protocol: sumu\r\n\r\n" {
+		t.Errorf("response is %q", got)
+	}
+	if got := string(ws.AppendResponse(nil, "k", "sumu", "x; y")); got != head+"\r\nSec-WebSocket-Protocol: sumu\r\nSec-WebSocket-Extensions: x; y\r\n\r\n" {
 		t.Errorf("response is %q", got)
 	}
 }

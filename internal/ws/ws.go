@@ -3,8 +3,9 @@
 // that knows the protocol. It does no I/O and starts nothing: gateway owns the
 // sockets, and hands bytes in and out.
 //
-// It is strict where the protocol says MUST, speaks no extension, and takes
-// text only, as API Gateway does.
+// It is strict where the protocol says MUST, and takes text only, as API Gateway
+// does. The one extension it speaks, where it is asked to, is
+// permessage-deflate (RFC 7692).
 package ws
 
 import "fmt"

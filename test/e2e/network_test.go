@@ -4,12 +4,14 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
 // network is a TCP forwarder to one server, which can be cut.
 type network struct {
-	addr string
+	addr    string
+	carried atomic.Int64 // bytes, in both directions
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
@@ -56,8 +58,14 @@ func (n *network) add(conns ...net.Conn) {
 	}
 }
 
+// Write counts what is carried, before it is.
+func (n *network) Write(b []byte) (int, error) {
+	n.carried.Add(int64(len(b)))
+	return len(b), nil
+}
+
 func (n *network) pipe(to, from net.Conn) {
-	_, _ = io.Copy(to, from)
+	_, _ = io.Copy(to, io.TeeReader(from, n))
 	to.Close()
 	from.Close()
 	n.mu.Lock()

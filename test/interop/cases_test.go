@@ -126,6 +126,41 @@ var cases = []testCase{
 			a.Errorf("the client offers %q", offered)
 		}
 	}},
+	{"compressed", compressing, func(a *attempt) {
+		c := a.open(func(at *address) { at.compress = true })
+		to := a.s.opened(a.T, a.user)
+		a.echoes(c, 0, 0, 1, 125)
+		sent, received := a.s.relay.sent.Load(), a.s.relay.received.Load()
+		// Longer than a frame may be, until they are compressed.
+		a.echoes(c, 0, 65535, 65536, sumu.MaxPayload, 65535)
+		a.post(to, text(sumu.MaxPayload))
+		a.receive(c, text(sumu.MaxPayload))
+		sent, received = a.s.relay.sent.Load()-sent, a.s.relay.received.Load()-received
+		a.Logf("%d KB were sent in %d bytes, %d KB received in %d", 320, sent, 448, received)
+		if sent > 320<<10/5 || received > 448<<10/5 {
+			a.Error("that was not compressed")
+		}
+		for _, s := range []string{"\x00", strings.Repeat("é€𝄞", 500), "👩‍👩‍👧 שלום", strings.Repeat("\u2028\ufffd", 500)} {
+			a.echo(c, message{text: s})
+		}
+		a.bye(c)
+	}},
+	{"compressed, in fragments, ping between", compressing, func(a *attempt) {
+		c := a.open(func(at *address) { at.compress, at.frame = true, 100 })
+		a.echo(c, message{text: text(30_000), frame: 100, ping: true})
+		a.echoes(c, 100, 500, 10_000)
+		a.bye(c)
+	}},
+	{"compressed, server closes: 1000", compressing, func(a *attempt) {
+		c := a.open(func(at *address) { at.compress = true })
+		to := a.s.opened(a.T, a.user)
+		a.post(to, text(1000))
+		if err := a.s.gw.Disconnect(context.Background(), to); err != nil {
+			a.Fatal(err)
+		}
+		a.receive(c, text(1000))
+		a.isClosed(c, 1000)
+	}},
 
 	{"ping", defaults, func(a *attempt) {
 		c := a.open(nil)

@@ -94,7 +94,7 @@ class Autobahn:
 
     async def dial(self, cmd):
         from autobahn.asyncio.websocket import WebSocketClientFactory, WebSocketClientProtocol
-        from autobahn.websocket.compress import PerMessageDeflateOffer
+        from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateResponseAccept
 
         client = self
         self.opened = asyncio.get_running_loop().create_future()
@@ -128,6 +128,7 @@ class Autobahn:
             autoPingInterval=0,
             closeHandshakeTimeout=PATIENCE,
             perMessageCompressionOffers=[PerMessageDeflateOffer()] if cmd["compress"] else [],
+            perMessageCompressionAccept=PerMessageDeflateResponseAccept,
         )
         loop = asyncio.get_running_loop()
         _, self.ws = await loop.create_connection(factory, factory.host, factory.port, ssl=tls_of(cmd))

@@ -13,7 +13,14 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-var gobwas = client{name: "gobwas", dial: dialGobwas, whole: true}
+var gobwas = client{
+	name: "gobwas", dial: dialGobwas, whole: true,
+	cannot: map[string]string{
+		"compressed":                             "it leaves compression to its user",
+		"compressed, in fragments, ping between": "it leaves compression to its user",
+		"compressed, server closes: 1000":        "it leaves compression to its user",
+	},
+}
 
 type gobwasConn struct {
 	*inbox

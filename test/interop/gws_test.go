@@ -12,10 +12,11 @@ import (
 var gwsClient = client{
 	name: "gws", dial: dialGWS, whole: true, hasty: true,
 	cannot: map[string]string{
-		"fragments of 16 KB":     "it sends a message in one frame",
-		"fragments of 5 bytes":   "it sends a message in one frame",
-		"ping between fragments": "it sends a message in one frame",
-		"close without code":     "it has no call for it",
+		"fragments of 16 KB":                     "it sends a message in one frame",
+		"fragments of 5 bytes":                   "it sends a message in one frame",
+		"ping between fragments":                 "it sends a message in one frame",
+		"compressed, in fragments, ping between": "it sends a message in one frame",
+		"close without code":                     "it has no call for it",
 	},
 }
 

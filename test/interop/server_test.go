@@ -37,6 +37,7 @@ type server struct {
 	ca     *x509.CertPool
 	caFile string
 	issuer *issuer.Issuer
+	relay  *relay // what clients connect to, if there is one
 
 	offered   sync.Map // by user, the extensions
 	connected chan sumu.Connection
@@ -139,8 +140,12 @@ func (s *server) token(t *testing.T, user string, change func(claims map[string]
 // address is that of the server, with a token as a sub-protocol.
 func (s *server) address(t *testing.T, user string) address {
 	t.Helper()
+	url := s.url
+	if s.relay != nil {
+		url = s.relay.url
+	}
 	return address{
-		url: s.url + "/ws", protocols: []string{"sumu", "bearer." + s.token(t, user, nil)},
+		url: url + "/ws", protocols: []string{"sumu", "bearer." + s.token(t, user, nil)},
 		ca: s.ca, caFile: s.caFile,
 	}
 }

@@ -16,6 +16,7 @@ const (
 	defaults   = iota
 	longFrames // MaxFrame and FrameSize are off
 	overTLS
+	compressing // Compress is 1; behind a relay
 )
 
 // attempt is one case with one client.
@@ -42,10 +43,12 @@ func TestInterop(t *testing.T) {
 	}
 	leak.Check(t)
 	servers := []*server{
-		defaults:   start(t, config{}),
-		longFrames: start(t, config{gw: []func(*gateway.Options){func(o *gateway.Options) { o.MaxFrame, o.FrameSize = -1, -1 }}}),
-		overTLS:    start(t, config{tls: true}),
+		defaults:    start(t, config{}),
+		longFrames:  start(t, config{gw: []func(*gateway.Options){func(o *gateway.Options) { o.MaxFrame, o.FrameSize = -1, -1 }}}),
+		overTLS:     start(t, config{tls: true}),
+		compressing: start(t, config{gw: []func(*gateway.Options){func(o *gateway.Options) { o.Compress = 1 }}}),
 	}
+	servers[compressing].relay = startRelay(t, servers[compressing])
 	clients := []client{coder, gorilla, gobwas, gwsClient}
 	for _, c := range python {
 		c.dial = startPython(t, c.name).dial

@@ -3,6 +3,7 @@ package awslambda
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/sumu-live/sumu"
 )
@@ -19,15 +20,18 @@ func (r *redactedError) Error() string { return r.text }
 // Unwrap returns the cause, for its kind.
 func (r *redactedError) Unwrap() error { return r.err }
 
-// tokenForm is what any JWT looks like.
-var tokenForm = regexp.MustCompile(`[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*)+`)
+// tokenForm is what any JWT looks like. It is made for the first error: making
+// it takes longer than all else that a cold start initialises of this package.
+var tokenForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*)+`)
+})
 
 const redaction = "[redacted]"
 
 // redacted takes out of the text of an error what the request presented as a
 // credential. Errors of this module hold none, but an Authorizer may be anybody's.
 func redacted(err error, r *sumu.ConnectRequest) error {
-	text := tokenForm.ReplaceAllString(err.Error(), redaction)
+	text := tokenForm().ReplaceAllString(err.Error(), redaction)
 	secrets := make([]string, 0, 8)
 	for _, values := range r.Query {
 		secrets = append(secrets, values...)

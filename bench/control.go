@@ -59,6 +59,8 @@ func runRole(args []string) (code int, ok bool) {
 		err = runReaders(os.Stdin, os.Stdout)
 	case args[0] == roleLatency && len(args) == 2:
 		err = runLatency(args[1])
+	case args[0] == roleBootstrap && len(args) == 3:
+		err = runBootstrap(args[1], args[2])
 	case args[0] == roleStore && len(args) == 2:
 		var n int
 		if n, err = strconv.Atoi(args[1]); err == nil {

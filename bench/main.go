@@ -36,6 +36,8 @@ type config struct {
 	targets  int           // of a push in process
 	posts    int           // of a poster, in each round
 	stored   int           // connections in the largest store
+	starts   int           // of a function, in each round
+	against  string        // the folder of another version, whose functions are measured too; "": none
 	sample   time.Duration // of one operation, repeated for so long
 	only     string        // the cases to run; "": all
 	profile  string        // where profiles are written; "": nowhere
@@ -43,7 +45,7 @@ type config struct {
 }
 
 // cases are the values of the flag -only, in the order of the table.
-var cases = []string{"fanout", "idle", "connect", "tls", "verify", "push", "post", "channels", "latency", "store", "broadcast", "dynamodb", "presence"}
+var cases = []string{"fanout", "idle", "connect", "tls", "verify", "push", "post", "channels", "latency", "store", "broadcast", "dynamodb", "presence", "coldstart"}
 
 func (c *config) runs(name string) bool { return c.only == "" || c.only == name }
 
@@ -83,6 +85,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		{cfg.runs("broadcast"), addBroadcast},
 		{cfg.runs("dynamodb"), addDynamo},
 		{cfg.runs("presence"), addPresence},
+		{cfg.runs("coldstart"), addColdStart},
 	} {
 		if !c.runs {
 			continue
@@ -103,13 +106,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func parse(args []string) (config, error) {
-	cfg := config{bursts: 4, singles: 20, members: 15_000, rush: 5_000, targets: 10_000, posts: 20_000, stored: 1_000_000, sample: 300 * time.Millisecond}
+	cfg := config{bursts: 4, singles: 20, members: 15_000, rush: 5_000, targets: 10_000, posts: 20_000, stored: 1_000_000, starts: 20, sample: 300 * time.Millisecond}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.IntVar(&cfg.sockets, "sockets", 4000, "sockets that are open at once")
 	fs.IntVar(&cfg.messages, "messages", 40, "messages of a burst")
 	fs.IntVar(&cfg.rounds, "rounds", 3, "rounds of ours and of the peer")
 	fs.StringVar(&cfg.only, "only", "", "run one case: "+strings.Join(cases, ", "))
 	fs.StringVar(&cfg.profile, "profile", "", "write pprof profiles of the servers to this folder, from sessions that count for nothing else")
+	fs.StringVar(&cfg.against, "against", "", "the `folder` of another version of this repository, beside whose functions coldstart measures the ones of this")
 	fs.BoolVar(&cfg.smoke, "smoke", false, "take seconds, to show that everything works: overrides sockets, messages and rounds")
 	if err := fs.Parse(args); err != nil {
 		return cfg, err
@@ -117,7 +121,7 @@ func parse(args []string) (config, error) {
 	if cfg.smoke {
 		cfg.sockets, cfg.messages, cfg.rounds = 40, 5, 1
 		cfg.bursts, cfg.singles, cfg.members, cfg.rush = 2, 2, 60, 50
-		cfg.targets, cfg.posts, cfg.stored, cfg.sample = 200, 200, 10_000, 2*time.Millisecond
+		cfg.targets, cfg.posts, cfg.stored, cfg.starts, cfg.sample = 200, 200, 10_000, 1, 2*time.Millisecond
 	}
 	switch {
 	case fs.NArg() > 0:

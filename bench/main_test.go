@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +18,9 @@ import (
 func TestMain(m *testing.M) {
 	if code, ok := runRole(os.Args[1:]); ok {
 		os.Exit(code)
+	}
+	if runEchoRole(os.Args[1:]) {
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -39,7 +43,7 @@ func noChildren(t *testing.T) {
 func TestSmokeRunHasEveryRow(t *testing.T) {
 	noChildren(t)
 	var out strings.Builder
-	if err := run(t.Context(), []string{"-smoke"}, &out); err != nil {
+	if err := run(t.Context(), []string{"-smoke", "-against", ".."}, &out); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -131,6 +135,17 @@ func TestSmokeRunHasEveryRow(t *testing.T) {
 			if !strings.Contains(out.String(), line) {
 				t.Errorf("no line of costs begins with %q", line)
 			}
+		}
+	}
+	if installed(t, emulatorDynamo) && installed(t, emulatorSQS) {
+		for _, name := range coldFunctions {
+			// Beside one that does nothing, itself with more to read, and itself.
+			for _, sc := range slices.Concat(coldScales, coldScales[coldAnswer:coldAnswer+2], coldScales) {
+				want = append(want, "cold start, "+name+": "+sc.unit)
+			}
+		}
+		for _, sc := range sandboxScales {
+			want = append(want, coldSandbox+": "+sc.unit)
 		}
 	}
 	for i, line := range got {

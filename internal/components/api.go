@@ -3,6 +3,7 @@ package components
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -67,22 +68,7 @@ func (e *emulator) start(t testing.TB) API {
 }
 
 func (e *emulator) try(t testing.TB, script string) (API, error) {
-	var ports [2]int
-	for i := range ports {
-		var err error
-		if ports[i], err = freePort(); err != nil {
-			return API{}, err
-		}
-	}
-	a, dir := e.api(ports), t.TempDir()
-	if err := e.prepare(dir, a, ports); err != nil {
-		return API{}, err
-	}
-	l := launch{
-		argv: append([]string{"node", script}, e.args...), env: e.env(ports), dir: dir,
-		endpoint: fmt.Sprint("http://127.0.0.1:", ports[0]), patience: 90 * time.Second,
-	}
-	log, end, err := l.start()
+	a, log, end, err := e.launch(t.TempDir(), script)
 	if err != nil {
 		return API{}, err
 	}
@@ -98,6 +84,67 @@ func (e *emulator) try(t testing.TB, script string) (API, error) {
 	})
 	return a, nil
 }
+
+// launch starts the emulator in an empty folder. The caller closes end, which
+// ends it, and then the log.
+func (e *emulator) launch(dir, script string) (a API, log *os.File, end io.Closer, err error) {
+	var ports [2]int
+	for i := range ports {
+		if ports[i], err = freePort(); err != nil {
+			return API{}, nil, nil, err
+		}
+	}
+	a = e.api(ports)
+	if err := e.prepare(dir, a, ports); err != nil {
+		return API{}, nil, nil, err
+	}
+	l := launch{
+		argv: append([]string{"node", script}, e.args...), env: e.env(ports), dir: dir,
+		endpoint: fmt.Sprint("http://127.0.0.1:", ports[0]), patience: 90 * time.Second,
+	}
+	log, end, err = l.start()
+	return a, log, end, err
+}
+
+// open starts the emulator for a program that is no test, which closes what is
+// returned.
+func (e *emulator) open(dir string) (API, *Running, error) {
+	tooling, err := toolingDir()
+	if err != nil {
+		return API{}, nil, err
+	}
+	script := filepath.Join(tooling, "node_modules", e.module)
+	if err := exists(script); err != nil {
+		return API{}, nil, err
+	}
+	for i := range 3 { // Another program may take a port before it does.
+		try := filepath.Join(dir, fmt.Sprint("try-", i))
+		if err := os.Mkdir(try, 0o755); err != nil {
+			return API{}, nil, err
+		}
+		var a API
+		var r Running
+		if a, r.log, r.end, err = e.launch(try, script); err == nil {
+			return a, &r, nil
+		}
+		if !errors.Is(err, errEnded) {
+			break
+		}
+	}
+	return API{}, nil, fmt.Errorf("%s: %w", e.name, err)
+}
+
+// Running is an emulator that a program has started.
+type Running struct {
+	log *os.File
+	end io.Closer
+}
+
+// Log returns the last of what the emulator and its functions have logged.
+func (r *Running) Log() string { return tail(r.log) }
+
+// Close ends the emulator, and waits for its end.
+func (r *Running) Close() error { return errors.Join(r.end.Close(), r.log.Close()) }
 
 // variables returns them as lines NAME="value".
 func variables(vars map[string]string) (string, error) {

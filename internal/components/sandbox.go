@@ -17,7 +17,17 @@ import (
 // requests; it answers 410 with the type GoneException.
 func ArchitectSandbox(t testing.TB, websocket Function) API {
 	t.Helper()
-	e := emulator{
+	return architect(websocket).start(t)
+}
+
+// OpenArchitectSandbox is [ArchitectSandbox] for a program that is no test: in
+// an empty folder, until it is closed.
+func OpenArchitectSandbox(dir string, websocket Function) (API, *Running, error) {
+	return architect(websocket).open(dir)
+}
+
+func architect(websocket Function) *emulator {
+	return &emulator{
 		name: "the Architect sandbox", module: "@architect/sandbox/src/cli/cli.js",
 		api: func(ports [2]int) API {
 			return API{
@@ -62,7 +72,6 @@ func ArchitectSandbox(t testing.TB, websocket Function) API {
 			return err
 		},
 	}
-	return e.start(t)
 }
 
 const runtimeName = "go-al2023"

@@ -65,7 +65,7 @@ func executeAPIRegion(host string) (region string, ok bool) {
 	region, suffix, _ := strings.Cut(rest, ".")
 	switch suffix {
 	case "amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "api.aws", "api.amazonwebservices.com.cn":
-		return region, regionForm.MatchString(region)
+		return region, isRegion(region)
 	}
 	return "", false
 }

@@ -13,6 +13,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 
@@ -20,13 +21,14 @@ import (
 
 	"github.com/sumu-live/sumu/awslambda"
 	"github.com/sumu-live/sumu/examples/serverless/internal/env"
+	"github.com/sumu-live/sumu/examples/serverless/internal/roots"
 	"github.com/sumu-live/sumu/examples/serverless/internal/tokens"
 )
 
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	h, err := newHandler(env.New(os.LookupEnv), log)
-	if err != nil {
+	if err = errors.Join(err, roots.Once(roots.Bundle)); err != nil {
 		log.Error("authorizer does not start", "error", err.Error())
 		os.Exit(1)
 	}

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/sumu-live/sumu/awslambda"
 	"github.com/sumu-live/sumu/examples/serverless/internal/cloud"
 	"github.com/sumu-live/sumu/examples/serverless/internal/env"
+	"github.com/sumu-live/sumu/examples/serverless/internal/roots"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
 	"github.com/sumu-live/sumu/presence"
 )
@@ -21,7 +23,7 @@ import (
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	h, err := newHandler(env.New(os.LookupEnv), log)
-	if err != nil {
+	if err = errors.Join(err, roots.Once(roots.Bundle)); err != nil {
 		log.Error("backend does not start", "error", err.Error())
 		os.Exit(1)
 	}

@@ -2,7 +2,9 @@
 // runtime provided.al2023:
 //
 //	go run ./examples/serverless/build
+//	go run ./examples/serverless/build -o dist ./my/function
 //
+// Functions of your own are named as packages; each zip has its package's name.
 // The same source and the same Go make the same bytes, so that a deployment
 // sees a change only where there is one.
 package main
@@ -18,23 +20,33 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"time"
 )
 
+// functions are the packages beside this one.
 var functions = []string{"authorizer", "websocket", "pusher", "presence", "backend"}
+
+const beside = "github.com/sumu-live/sumu/examples/serverless/"
 
 func main() {
 	out := flag.String("o", "examples/serverless/dist", "the folder of the zip files")
 	arch := flag.String("arch", "arm64", "arm64 or amd64, as the function's architectures has it")
 	flag.Parse()
-	if err := build(context.Background(), *out, *arch, os.Stdout); err != nil {
+	packages := flag.Args()
+	if len(packages) == 0 {
+		for _, name := range functions {
+			packages = append(packages, beside+name)
+		}
+	}
+	if err := build(context.Background(), packages, *out, *arch, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
 		os.Exit(1)
 	}
 }
 
-func build(ctx context.Context, out, arch string, report io.Writer) error {
+func build(ctx context.Context, packages []string, out, arch string, report io.Writer) error {
 	if arch != "arm64" && arch != "amd64" {
 		return fmt.Errorf("-arch is %q; it is arm64 or amd64", arch)
 	}
@@ -45,14 +57,15 @@ func build(ctx context.Context, out, arch string, report io.Writer) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(all(ctx, work, out, arch, report), os.RemoveAll(work))
+	err = errors.Join(all(ctx, packages, work, out, arch, report), os.RemoveAll(work))
 	return err
 }
 
-func all(ctx context.Context, work, out, arch string, report io.Writer) error {
-	for _, name := range functions {
+func all(ctx context.Context, packages []string, work, out, arch string, report io.Writer) error {
+	for _, pkg := range packages {
+		name := path.Base(filepath.ToSlash(pkg))
 		binary := filepath.Join(work, name)
-		if err := compile(ctx, binary, name, arch); err != nil {
+		if err := compile(ctx, binary, pkg, arch); err != nil {
 			return err
 		}
 		text, err := os.ReadFile(binary)
@@ -63,23 +76,23 @@ func all(ctx context.Context, work, out, arch string, report io.Writer) error {
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(out, name+".zip")
-		if err := os.WriteFile(path, packed, 0o644); err != nil {
+		file := filepath.Join(out, name+".zip")
+		if err := os.WriteFile(file, packed, 0o644); err != nil {
 			return err
 		}
-		fmt.Fprintf(report, "%s  %.1f MB  sha256 %x\n", path, float64(len(packed))/1e6, sha256.Sum256(packed))
+		fmt.Fprintf(report, "%s  %.1f MB  sha256 %x\n", file, float64(len(packed))/1e6, sha256.Sum256(packed))
 	}
 	return nil
 }
 
 // compile leaves out all that differs between two builds: paths, the build's
 // id, the commit.
-func compile(ctx context.Context, binary, name, arch string) error {
+func compile(ctx context.Context, binary, pkg, arch string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
-		"-ldflags", "-s -w -buildid=", "-o", binary, "github.com/sumu-live/sumu/examples/serverless/"+name)
+		"-ldflags", "-s -w -buildid=", "-o", binary, pkg)
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOARM64=v8.0", "GOAMD64=v1", "GOFLAGS=")
 	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", name, err, text)
+		return fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
 	}
 	return nil
 }

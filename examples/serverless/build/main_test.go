@@ -64,8 +64,12 @@ func TestBuildTwice(t *testing.T) {
 		t.Skip("builds all functions twice; set SUMU_E2E=1 to run it")
 	}
 	a, b := t.TempDir(), t.TempDir()
+	var packages []string
+	for _, name := range functions {
+		packages = append(packages, beside+name)
+	}
 	for _, dir := range []string{a, b} {
-		if err := build(t.Context(), dir, "arm64", io.Discard); err != nil {
+		if err := build(t.Context(), packages, dir, "arm64", io.Discard); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -84,8 +88,26 @@ func TestBuildTwice(t *testing.T) {
 	}
 }
 
+// A zip is named after its package, and one that is no program is told of.
+func TestBuildPackages(t *testing.T) {
+	dir := t.TempDir()
+	if err := build(t.Context(), []string{"../build"}, dir, "amd64", io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.OpenReader(filepath.Join(dir, "build.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := build(t.Context(), []string{"./missing"}, dir, "amd64", io.Discard); err == nil || !strings.Contains(err.Error(), "./missing") {
+		t.Errorf("a package that is not there: %v", err)
+	}
+}
+
 func TestBadArchitecture(t *testing.T) {
-	err := build(t.Context(), t.TempDir(), "mips", io.Discard)
+	err := build(t.Context(), []string{"."}, t.TempDir(), "mips", io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "arm64 or amd64") {
 		t.Errorf("error %v", err)
 	}

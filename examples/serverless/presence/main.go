@@ -14,6 +14,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"time"
@@ -26,6 +27,7 @@ import (
 	"github.com/sumu-live/sumu/connstore/sweep"
 	"github.com/sumu-live/sumu/examples/serverless/internal/cloud"
 	"github.com/sumu-live/sumu/examples/serverless/internal/env"
+	"github.com/sumu-live/sumu/examples/serverless/internal/roots"
 	"github.com/sumu-live/sumu/notify/snsnotify"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
 	"github.com/sumu-live/sumu/presence"
@@ -35,7 +37,7 @@ import (
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	h, err := newHandler(env.New(os.LookupEnv), log)
-	if err != nil {
+	if err = errors.Join(err, roots.Once(roots.Bundle)); err != nil {
 		log.Error("presence does not start", "error", err.Error())
 		os.Exit(1)
 	}

@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/sumu-live/sumu/events"
 	"github.com/sumu-live/sumu/examples/serverless/internal/cloud"
 	"github.com/sumu-live/sumu/examples/serverless/internal/env"
+	"github.com/sumu-live/sumu/examples/serverless/internal/roots"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
 	"github.com/sumu-live/sumu/pusher"
 	"github.com/sumu-live/sumu/pusher/apigw"
@@ -29,7 +31,7 @@ import (
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	h, err := newHandler(env.New(os.LookupEnv), log)
-	if err != nil {
+	if err = errors.Join(err, roots.Once(roots.Bundle)); err != nil {
 		log.Error("pusher does not start", "error", err.Error())
 		os.Exit(1)
 	}

@@ -32,6 +32,7 @@ import (
 	"github.com/sumu-live/sumu/events"
 	"github.com/sumu-live/sumu/examples/serverless/internal/cloud"
 	"github.com/sumu-live/sumu/examples/serverless/internal/env"
+	"github.com/sumu-live/sumu/examples/serverless/internal/roots"
 	"github.com/sumu-live/sumu/examples/serverless/internal/tokens"
 	"github.com/sumu-live/sumu/notify/snsnotify"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
@@ -41,7 +42,7 @@ import (
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	h, err := newHandler(env.New(os.LookupEnv), log)
-	if err != nil {
+	if err = errors.Join(err, roots.Once(roots.Bundle)); err != nil {
 		log.Error("websocket does not start", "error", err.Error())
 		os.Exit(1)
 	}

@@ -15,10 +15,12 @@ import (
 	"github.com/sumu-live/sumu/examples/serverless/internal/env"
 )
 
-// Cloud makes clients for the account and region of the function.
+// Cloud makes clients for the account and region of the function. It is for the
+// start of a program: one goroutine.
 type Cloud struct {
 	Config aws.Config
 	env    *env.Env
+	sqs    *sqs.Client
 }
 
 // New reads what Lambda tells a function: its region and the credentials of its
@@ -57,9 +59,13 @@ func (c *Cloud) DynamoDB() *dynamodb.Client {
 	return dynamodb.NewFromConfig(c.Config, func(o *dynamodb.Options) { o.BaseEndpoint = c.endpoint("DYNAMODB") })
 }
 
-// SQS returns a client.
+// SQS returns a client, the same every time: a function with several queues
+// makes its connections, with TLS, once.
 func (c *Cloud) SQS() *sqs.Client {
-	return sqs.NewFromConfig(c.Config, func(o *sqs.Options) { o.BaseEndpoint = c.endpoint("SQS") })
+	if c.sqs == nil {
+		c.sqs = sqs.NewFromConfig(c.Config, func(o *sqs.Options) { o.BaseEndpoint = c.endpoint("SQS") })
+	}
+	return c.sqs
 }
 
 // SNS returns a client.

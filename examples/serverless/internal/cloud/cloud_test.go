@@ -46,6 +46,14 @@ func TestSendLater(t *testing.T) {
 	}
 }
 
+// Two clients would make two connections.
+func TestOneClientOfSQS(t *testing.T) {
+	c := cloud.New(env.New(func(string) (string, bool) { return "x", true }))
+	if a, b := c.SQS(), c.SQS(); a != b {
+		t.Error("a second call makes a second client")
+	}
+}
+
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	e := env.New(func(string) (string, bool) { return "", false })
 	c := cloud.New(e)

@@ -60,11 +60,11 @@ func (b *batches) init(p *Pusher) {
 }
 
 // take puts a post into its batch. It reports false for one that is made alone.
-func (b *batches) take(j job) bool {
+func (b *batches) take(j *job) bool {
 	if b.sender == nil || j.alone {
 		return false
 	}
-	most := min(b.limit(j.conn), b.most)
+	most := min(b.limit(&j.conn), b.most)
 	if most < 2 {
 		return false
 	}
@@ -77,7 +77,7 @@ func (b *batches) take(j job) bool {
 		b.order = append(b.order, of)
 	}
 	j.batched = true
-	of.jobs = append(of.jobs, j)
+	of.jobs = append(of.jobs, *j)
 	of.bytes += len(j.conn.ID)
 	b.held++
 	if len(of.jobs) >= most || of.bytes >= maxBatchBytes {
@@ -86,8 +86,8 @@ func (b *batches) take(j job) bool {
 	return true
 }
 
-func (b *batches) limit(c sumu.Connection) (most int) {
-	_ = safely(func() error { most = b.sender.MaxBatch(c); return nil }) // A panic: none.
+func (b *batches) limit(c *sumu.Connection) (most int) {
+	_ = safely(func() error { most = b.sender.MaxBatch(*c); return nil }) // A panic: none.
 	return most
 }
 

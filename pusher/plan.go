@@ -30,9 +30,10 @@ type plan struct {
 
 	// Where the search for targets has come to, for the remainder.
 	reached unit
-	last    place // the last connection found in that unit
-	found   bool  // the search has ended
-	cut     error // or cannot go on for now, because of this
+	last    place  // the last connection found in that unit
+	early   string // the last connection of a user that was found before the stream began
+	found   bool   // the search has ended
+	cut     error  // or cannot go on for now, because of this
 
 	again       []target     // that were tried and may yet succeed
 	left        []target     // that were found and not tried
@@ -104,13 +105,15 @@ func (p *Pusher) newPlan(n *sumu.Notification) *plan {
 	pl.excludeChannels = n.ExcludeChannels
 	pl.channels = distinct(n.Channels, nil)
 	pl.users = distinct(n.Users, pl.excludeUsers)
-	users := set(n.Users)
-	refs := make(map[sumu.ConnectionRef]struct{}, len(n.Connections))
-	for _, r := range n.Connections {
-		if _, twice := refs[r]; !twice && !has(users, r.UserID) && !pl.excluded(r) {
-			pl.refs = append(pl.refs, r)
+	if len(n.Connections) > 0 {
+		users := set(n.Users)
+		refs := make(map[sumu.ConnectionRef]struct{}, len(n.Connections))
+		for _, r := range n.Connections {
+			if _, twice := refs[r]; !twice && !has(users, r.UserID) && !pl.excluded(r) {
+				pl.refs = append(pl.refs, r)
+			}
+			refs[r] = struct{}{}
 		}
-		refs[r] = struct{}{}
 	}
 	if len(pl.channels) > 0 && pl.size() > 1 {
 		pl.seen = make(map[sumu.ConnectionRef]struct{})
@@ -121,7 +124,10 @@ func (p *Pusher) newPlan(n *sumu.Notification) *plan {
 
 // distinct returns the items that are not excluded, each once.
 func distinct(items []string, excluded map[string]struct{}) []string {
-	var out []string
+	if len(items) == 1 && !has(excluded, items[0]) {
+		return items
+	}
+	out := make([]string, 0, len(items))
 	known := make(map[string]struct{}, len(items))
 	for _, s := range items {
 		if !has(known, s) && !has(excluded, s) {

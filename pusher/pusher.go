@@ -112,7 +112,8 @@ type Options struct {
 	// over its remainders: what then may still succeed is failed. Default 5;
 	// 1 to 100.
 	Attempts int
-	// PostTimeout is how long one post may take. Default 10 s; at least 1 ms.
+	// PostTimeout is how long one post may take: it is given this much, and at
+	// most a sixteenth more. Default 10 s; 1 ms to 1 h.
 	PostTimeout time.Duration
 
 	// PruneAge: a connection that was accepted less than this ago is not

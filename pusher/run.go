@@ -3,7 +3,7 @@ package pusher
 import (
 	"context"
 	"errors"
-	"iter"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,19 +39,23 @@ type run struct {
 	stopAt time.Time // no post is started after; zero: no deadline
 
 	mu      sync.Mutex
-	next    func() (row, bool) // the stream; called under mu
-	ended   bool               // the stream has
-	ready   []job              // before the stream's: due again, or held back till now
-	retry   []job              // for the next round
+	next    func() (struct{}, bool) // goes on with the stream; called under mu; nil: it has not begun
+	filling *task                   // what the stream goes into
+	ended   bool                    // the stream has
+	ready   []job                   // before the stream's: due again, or held back till now
+	retry   []job                   // for the next round
 	lines   map[sumu.ConnectionRef]*line
 	batches batches
+	job     job // that was found last
 	taken   int
 	workers int
+	coming  bool // one of them has had no turn yet: it begins with the next
 	wg      sync.WaitGroup
 
-	close   func()      // releases the stream
-	stopped atomic.Bool // no more posts are started
-	cause   error       // why
+	look    context.Context // of the look-ups
+	close   []func()        // releases the stream
+	stopped atomic.Bool     // no more posts are started
+	cause   error           // why
 }
 
 // line is the queue before one connection, in a batch of several
@@ -73,20 +77,24 @@ func newRun(ctx context.Context, p *Pusher, plans []*plan) *run {
 	r.batches.init(p)
 	// Looking up ends at stopAt: afterwards there must be time to hand the
 	// remainder on.
-	cancel := func() {}
+	r.look = ctx
 	if !r.stopAt.IsZero() {
-		ctx, cancel = context.WithDeadline(ctx, r.stopAt)
+		var cancel context.CancelFunc
+		r.look, cancel = context.WithDeadline(ctx, r.stopAt)
+		r.close = append(r.close, cancel)
 	}
-	next, stop := iter.Pull(r.p.rows(ctx, plans))
-	r.next = next
-	r.close = func() { stop(); cancel() }
 	return r
 }
 
 // do posts to everybody, then once more to those that may yet succeed, and so
 // on: a target that has to wait holds up nobody else.
 func (r *run) do() {
-	defer r.close()
+	defer func() {
+		for _, f := range slices.Backward(r.close) {
+			f()
+		}
+	}()
+	r.readEarly()
 	for round := 1; ; round++ {
 		r.workers = 1
 		r.work()
@@ -139,14 +147,16 @@ func (r *run) stopLocked(cause error) {
 // task is what a worker does in a turn: some posts, one after another, or a batch.
 type task struct {
 	jobs  []job
+	want  int // jobs
 	batch *batch
+	begun bool // there was a turn
 }
 
 // work posts until nothing is left.
 func (r *run) work() {
 	p := newPatience(r.ctx, r.p.opts.PostTimeout)
 	defer p.end()
-	t := task{jobs: make([]job, 0, maxChunk)}
+	var t task
 	for r.turn(&t) {
 		if t.batch != nil {
 			r.postBatch(p, t.batch)
@@ -190,69 +200,5 @@ func (r *run) prune(j *job) {
 	})
 	if removed || err != nil {
 		r.p.observePruned(r.ctx, ref, err)
-	}
-}
-
-// patience bounds each post of a worker by a timeout, at the price of one
-// timer for all of them.
-type patience struct {
-	parent  context.Context
-	timeout time.Duration
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	timer   *time.Timer
-}
-
-var errPostTimeout = errors.New("post timed out")
-
-func newPatience(parent context.Context, timeout time.Duration) *patience {
-	return &patience{parent: parent, timeout: timeout}
-}
-
-func (t *patience) post(s sumu.Sender, j *job) error {
-	err := post(t.begin(), s, j)
-	if t.done() && err != nil {
-		return t.timedOut(err)
-	}
-	return err
-}
-
-// begin returns the context of the next post; done must follow.
-func (t *patience) begin() context.Context {
-	if t.ctx == nil {
-		ctx, cancel := context.WithCancelCause(t.parent)
-		t.ctx, t.cancel = ctx, cancel
-		t.timer = time.AfterFunc(t.timeout, func() { cancel(errPostTimeout) })
-	} else {
-		t.timer.Reset(t.timeout)
-	}
-	return t.ctx
-}
-
-// done reports whether the post has had all of its time.
-func (t *patience) done() (late bool) {
-	if t.timer.Stop() {
-		return false
-	}
-	// The timer has fired: this context is spent.
-	late = context.Cause(t.ctx) == errPostTimeout // Ours, never wrapped.
-	t.cancel(nil)
-	t.ctx = nil
-	return late
-}
-
-func (t *patience) timedOut(err error) error {
-	return &sumu.Error{Op: "no answer in " + t.timeout.String(), Kind: sumu.ErrUnavailable, Err: err}
-}
-
-func post(ctx context.Context, s sumu.Sender, j *job) (err error) {
-	defer sumu.RecoverTo(&err)
-	return s.Post(ctx, j.conn, j.src.payload)
-}
-
-func (t *patience) end() {
-	if t.ctx != nil {
-		t.timer.Stop()
-		t.cancel(nil)
 	}
 }

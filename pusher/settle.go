@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/sumu-live/sumu"
 )
@@ -14,6 +13,9 @@ import (
 func (r *run) turn(t *task) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !t.begun {
+		t.begun, r.coming = true, false
+	}
 	done := t.jobs
 	if t.batch != nil {
 		done = t.batch.jobs
@@ -33,173 +35,31 @@ func (r *run) turn(t *task) bool {
 	case len(t.jobs) == 0 && t.batch == nil:
 		r.workers--
 		return false
-	case more && r.workers < r.p.opts.Concurrency && !r.stopped.Load():
+	case more && !r.coming && r.workers < r.p.opts.Concurrency && !r.stopped.Load():
 		r.workers++
+		r.coming = true
 		r.wg.Go(r.work)
 	}
 	return true
 }
 
-// fill gives a worker posts to be made alone, or else a batch.
-func (r *run) fill(t *task) {
-	want := min(maxChunk, 1+r.taken/(4*r.p.opts.Concurrency))
-	last := false // Nothing more comes into a batch by itself.
-	for len(t.jobs) < want && !last && !r.batches.crowded() && !r.batches.due() {
-		j, ok := r.take()
-		if !ok {
-			last = true
-		} else if !r.batches.take(j) {
-			j.batched = false
-			t.jobs = append(t.jobs, j)
-		}
-	}
-	if len(t.jobs) > 0 || r.batches.held == 0 {
-		return
-	}
-	if err := r.due(); err != nil {
-		r.stopLocked(err)
-	}
-	if !r.stopped.Load() {
-		t.batch = r.batches.next(last)
-	}
-}
-
-// take returns the next post that may be made now.
-func (r *run) take() (job, bool) {
-	if len(r.ready) > 0 && !r.stopped.Load() {
-		j := r.ready[0]
-		r.ready = r.ready[1:]
-		return j, true
-	}
-	for !r.ended {
-		if err := r.due(); err != nil {
-			r.stopLocked(err)
-		}
-		if r.stopped.Load() {
-			break
-		}
-		rw, ok := r.next()
-		if !ok {
-			r.ended = true
-			if err := r.due(); err != nil {
-				r.stopLocked(err) // It may have ended early for that.
-			}
-			break
-		}
-		if j, ok := r.found(rw); ok {
-			return j, true
-		}
-	}
-	return job{}, false
-}
-
-// due returns why no more posts may be started.
-func (r *run) due() error {
-	if err := r.ctx.Err(); err != nil {
-		return err
-	}
-	if !r.stopAt.IsZero() && !time.Now().Before(r.stopAt) {
-		return errDeadline
-	}
-	return nil
-}
-
-// found keeps account of what the stream yields. It reports whether that is a
-// target to post to now.
-func (r *run) found(rw row) (job, bool) {
-	pl := rw.unit.plan
-	if pl.found || pl.cut != nil {
-		return job{}, false // Stopped on the way: expired, or its scan has failed.
-	}
-	pl.reached = rw.unit
-	switch {
-	case rw.end:
-		pl.passed(rw.unit)
-		return job{}, false
-	case rw.err != nil:
-		r.lookupFailed(pl, rw)
-		return job{}, false
-	case pl.expired(r.p):
-		pl.result.Err = errExpired
-		pl.found = true
-		return job{}, false
-	}
-	ref := rw.conn.Ref()
-	pl.last = place{ref, rw.cursor}
-	if rw.unit.named() {
-		pl.passed(rw.unit)
-	}
-	if pl.excluded(ref) || has(pl.seen, ref) {
-		return job{}, false
-	}
-	if pl.seen != nil {
-		pl.seen[ref] = struct{}{}
-	}
-	pl.result.Targets++
-	j := job{plan: pl, src: rw.src, conn: rw.conn, err: rw.refused}
-	if j.err != nil {
-		pl.fail(&j)
-		return job{}, false
-	}
-	return r.admit(j)
-}
-
-func (r *run) lookupFailed(pl *plan, rw row) {
-	if rw.unit.named() && errors.Is(rw.err, sumu.ErrGone) {
-		pl.result.Targets++
-		pl.result.Gone++
-		pl.passed(rw.unit)
-		return
-	}
-	if err := r.due(); err != nil {
-		r.stopLocked(err) // The stream was cut, and goes on where it has come to.
-		return
-	}
-	if pl.result.Err == nil {
-		pl.result.Err = rw.err
-	}
-	if rw.unit.resumes() {
-		pl.cut = rw.err
-		return
-	}
-	f := failedUnit{rw.unit.index, pl.last.ref}
-	if mayYet(rw.err) {
-		pl.failedUnits = append(pl.failedUnits, f)
-	} else {
-		pl.lostUnits = append(pl.lostUnits, f)
-	}
-	pl.passed(rw.unit)
-}
-
-// mayYet reports whether a look-up may succeed later. A right that is missing
-// is one that somebody will add.
-func mayYet(err error) bool { return sumu.Retryable(err) || errors.Is(err, sumu.ErrForbidden) }
-
-// passed moves the search behind a unit: at its end, and at once where a stop
-// before its end must not have it looked up again.
-func (pl *plan) passed(u unit) {
-	pl.reached.index = u.index + 1
-	pl.last = place{}
-	pl.found = pl.reached.index == pl.size()
-}
-
 // admit puts a post behind an earlier one to the same connection, if there is
 // one. It reports whether the post may be made now.
-func (r *run) admit(j job) (job, bool) {
+func (r *run) admit(j *job) bool {
 	if r.lines == nil {
-		return j, true
+		return true
 	}
 	l := r.lines[j.conn.Ref()]
 	switch {
 	case l == nil:
 		r.lines[j.conn.Ref()] = &line{}
-		return j, true
+		return true
 	case l.gone:
 		j.plan.result.Gone++
-		return job{}, false
+		return false
 	}
-	l.waiting = append(l.waiting, j)
-	return job{}, false
+	l.waiting = append(l.waiting, *j)
+	return false
 }
 
 // settle accounts for a post that was tried, or could not be started.
@@ -234,6 +94,9 @@ func (r *run) settle(j *job) {
 
 // advance lets the next post to the same connection go.
 func (r *run) advance(j *job) {
+	if r.lines == nil {
+		return
+	}
 	l := r.lines[j.conn.Ref()]
 	switch {
 	case l == nil:

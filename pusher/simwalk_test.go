@@ -276,7 +276,11 @@ func (w *world) calmDown() bool {
 		}
 		w.advance(max(time.Until(first), time.Millisecond))
 	case len(w.dlq) > 0:
-		w.advance(time.Duration(w.rng.IntN(10*24)) * time.Hour)
+		// Not for longer than records are kept: what is redriven again and again
+		// may outlive its own, and is posted again then.
+		wait := time.Duration(w.rng.IntN(10*24)) * time.Hour
+		wait = min(wait, max(0, 28*24*time.Hour-time.Since(w.begin)))
+		w.advance(wait)
 		w.redrive()
 	default:
 		return false

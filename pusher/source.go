@@ -3,7 +3,6 @@ package pusher
 import (
 	"context"
 	"encoding/json"
-	"iter"
 	"strings"
 
 	"github.com/sumu-live/sumu"
@@ -16,62 +15,6 @@ type source struct {
 	// subscribing to an event.
 	attached bool
 	channel  string
-}
-
-// finding is one connection of a unit.
-type finding struct {
-	conn    sumu.Connection
-	src     *source
-	cursor  string // where to go on behind it, where that is not the connection
-	refused error  // it cannot be posted to
-}
-
-// connections are findings that all are sent the same.
-func connections(rows iter.Seq2[sumu.Connection, error], src *source) iter.Seq2[finding, error] {
-	return func(yield func(finding, error) bool) {
-		for c, err := range rows {
-			if !yield(finding{conn: c, src: src}, err) {
-				return
-			}
-		}
-	}
-}
-
-// members are the findings of a channel.
-func (p *Pusher) members(ctx context.Context, n *sumu.Notification, channel, after string) iter.Seq2[finding, error] {
-	return func(yield func(finding, error) bool) {
-		// Made when it is its turn: a notification to many channels never holds
-		// the frames of all.
-		payload, err := sumu.NewPayload(p.channelFrame(n, channel))
-		if err != nil {
-			yield(finding{}, err)
-			return
-		}
-		src := &source{payload: payload, attached: true, channel: channel}
-		for m, err := range p.channels.Members(ctx, channel, after) {
-			if !yield(finding{conn: m.Connection, src: src, cursor: m.Cursor}, err) {
-				return
-			}
-		}
-	}
-}
-
-// subscribers are the findings of an event. What is sent is encoded once for
-// each distinct set of desired fields, however many share it.
-func (p *Pusher) subscribers(ctx context.Context, e *sumu.Event, after string) iter.Seq2[finding, error] {
-	return func(yield func(finding, error) bool) {
-		reader := sumu.NewEventReader(e)
-		forms := forms{reader: reader}
-		for s, err := range p.events.Subscribers(ctx, reader, after) {
-			f := finding{conn: s.Connection, cursor: s.Cursor}
-			if err == nil {
-				f.src, f.refused = forms.of(s.Subscription.Fields)
-			}
-			if !yield(f, err) {
-				return
-			}
-		}
-	}
 }
 
 const (

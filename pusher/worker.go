@@ -24,8 +24,9 @@ type WorkerOptions struct {
 	Lease time.Duration
 	// Keep is how long a record lives. Choose at least the retention of the
 	// queue and of its dead-letter queue together: a message that outlives its
-	// record is posted again. A record takes about 120 bytes. Default 30 days, which is more than twice SQS's
-	// longest retention (14 days, read 2026-11); 1 min to 400 days.
+	// record, as one that is redriven again and again can, is posted again. A
+	// record takes about 120 bytes. Default 30 days, which is more than twice
+	// SQS's longest retention (14 days, read 2026-11); 1 min to 400 days.
 	Keep time.Duration
 
 	// Segments is into how many messages a notification to everyone is split

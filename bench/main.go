@@ -2,7 +2,7 @@
 // prints one table. It needs Linux.
 //
 //	cd bench && go run .
-//	cd bench && go run . -only fanout -sockets 15000
+//	cd bench && go run . -only fanout -sockets 4000
 //
 // Servers and the clients that read from them are processes of their own: this
 // program again, see runRole. What is charged to a server is what the operating
@@ -108,7 +108,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 func parse(args []string) (config, error) {
 	cfg := config{bursts: 4, singles: 20, members: 15_000, rush: 5_000, targets: 10_000, posts: 20_000, stored: 1_000_000, starts: 20, sample: 300 * time.Millisecond}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	fs.IntVar(&cfg.sockets, "sockets", 4000, "sockets that are open at once")
+	fs.IntVar(&cfg.sockets, "sockets", 0, "sockets that are open at once; 0: 15,000, or 4,000 where so many files may not be open")
 	fs.IntVar(&cfg.messages, "messages", 40, "messages of a burst")
 	fs.IntVar(&cfg.rounds, "rounds", 3, "rounds of ours and of the peer")
 	fs.StringVar(&cfg.only, "only", "", "run one case: "+strings.Join(cases, ", "))
@@ -122,6 +122,11 @@ func parse(args []string) (config, error) {
 		cfg.sockets, cfg.messages, cfg.rounds = 40, 5, 1
 		cfg.bursts, cfg.singles, cfg.members, cfg.rush = 2, 2, 60, 50
 		cfg.targets, cfg.posts, cfg.stored, cfg.starts, cfg.sample = 200, 200, 10_000, 1, 2*time.Millisecond
+	}
+	if cfg.sockets == 0 {
+		if cfg.sockets = 15_000; enoughFiles(cfg.sockets) != nil {
+			cfg.sockets = 4_000
+		}
 	}
 	switch {
 	case fs.NArg() > 0:

@@ -228,7 +228,7 @@ func TestChildTellsItsErrors(t *testing.T) {
 func TestBadArguments(t *testing.T) {
 	for args, want := range map[string]string{
 		"-only nothing":   "no case",
-		"-sockets 0":      "at least 1",
+		"-sockets -1":     "at least 1",
 		"-rounds -1":      "at least 1",
 		"-sockets 900000": "open files",
 		"extra":           "unknown argument",

@@ -65,19 +65,15 @@ func runSession(ctx context.Context, cfg *config, kind string, profile bool) (s 
 	if !cfg.runs("fanout") && !secure {
 		return s, nil
 	}
-	bursts, singles := cfg.bursts, cfg.singles
-	if plain == kindCentrifuge { // A tenth of the others' rate.
-		bursts, singles = 1, min(singles, 5)
-	}
 	s.bursts, s.singles = make(map[string]delivery), make(map[string]delivery)
 	for _, via := range ways(plain) {
 		if _, err := r.deliver(via, cfg.messages, 1); err != nil { // Warms up.
 			return s, err
 		}
-		if s.bursts[via], err = r.deliver(via, cfg.messages, bursts); err != nil {
+		if s.bursts[via], err = r.deliver(via, cfg.messages, cfg.bursts); err != nil {
 			return s, err
 		}
-		if s.singles[via], err = r.deliver(via, 1, singles); err != nil {
+		if s.singles[via], err = r.deliver(via, 1, cfg.singles); err != nil {
 			return s, err
 		}
 		if profile {

@@ -10,7 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// hijackServer is the floor of connecting with net/http: it takes the
+// hijackServer is the floor of connecting through net/http: it takes the
 // connection over, answers the handshake and waits for a byte, and does
 // nothing else. It knows no users and no sockets, and cannot broadcast.
 type hijackServer struct{ open atomic.Int64 }

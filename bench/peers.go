@@ -9,7 +9,8 @@ const (
 	kindMelody     = "melody"
 	kindGws        = "gws"
 	kindCentrifuge = "centrifuge"
-	kindHijack     = "hijack" // net/http alone: the floor of connecting
+	kindHijack     = "hijack"       // net/http alone
+	kindHandler    = "sumu-handler" // sumu behind net/http, without its listener
 	kindRoom       = "sumu-channel"
 )
 
@@ -37,7 +38,7 @@ func ways(kind string) []string {
 		return []string{viaPusher, viaPost}
 	case kindRoom:
 		return []string{viaRoom}
-	case kindHijack:
+	case kindHijack, kindHandler:
 		return nil
 	}
 	return []string{viaOwn}
@@ -46,6 +47,8 @@ func ways(kind string) []string {
 func newServer(kind string) (server, error) {
 	switch kind {
 	case kindSumu:
+		return newListeningServer()
+	case kindHandler:
 		return newSumuServer()
 	case kindRoom:
 		return newRoomServer()

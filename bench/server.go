@@ -52,6 +52,11 @@ func runServer(kind string, heapProfile bool, in io.Reader, out io.Writer) error
 		}
 		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}})
 	}
+	if l, ok := s.(interface {
+		listener(net.Listener) net.Listener
+	}); ok && !secure {
+		ln = l.listener(ln)
+	}
 	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()

@@ -15,7 +15,10 @@ const (
 	goalConnect   = 40 // µs
 )
 
-const hijackName = "net/http and Hijack alone: the floor"
+const (
+	hijackName  = "net/http and Hijack alone"
+	handlerName = "sumu without gateway.Listener"
+)
 
 // sessions are those of each kind of server, in the order of the rounds.
 type sessions map[string][]session
@@ -61,7 +64,7 @@ func addSockets(ctx context.Context, cfg *config, t *table) error {
 		kinds = append(kinds, p.kind)
 	}
 	if cfg.runs("connect") {
-		kinds = append(kinds, kindHijack)
+		kinds = append(kinds, kindHandler, kindHijack)
 	}
 	all, err := runSessions(ctx, cfg, kinds)
 	if err != nil {
@@ -87,6 +90,8 @@ func addSockets(ctx context.Context, cfg *config, t *table) error {
 			r.peer, r.theirs = p.name, all.figures(p.kind, connectCost)
 			t.add(r)
 		}
+		r.peer, r.theirs = handlerName, all.figures(kindHandler, connectCost)
+		t.add(r)
 		r.peer, r.theirs = hijackName, all.figures(kindHijack, connectCost)
 		t.add(r)
 		t.goal(r.name, r.ours, goalConnect, r.scale)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 
@@ -44,6 +45,18 @@ func newSumuServer() (*sumuServer, error) {
 		return nil, err
 	}
 	return &sumuServer{Handler: gw, app: app, gateway: gw, store: store, pusher: push}, nil
+}
+
+// listeningServer is ours with its own listener, as the documentation has it.
+type listeningServer struct{ *sumuServer }
+
+func newListeningServer() (*listeningServer, error) {
+	s, err := newSumuServer()
+	return &listeningServer{s}, err
+}
+
+func (s *listeningServer) listener(ln net.Listener) net.Listener {
+	return s.gateway.Listener(ln, "/")
 }
 
 func (s *sumuServer) sockets() int { return s.gateway.Sockets() }

@@ -4,7 +4,7 @@
 //	gw, err := gateway.New(app)
 //	http.Handle("/ws", gw)                    // clients
 //	push, err := pusher.New(store, gw)        // posts, in process
-//	err = gateway.Server(http.DefaultServeMux).Serve(listener)
+//	err = gateway.Server(http.DefaultServeMux).Serve(gw.Listener(ln, "/ws"))
 //	defer gw.Shutdown(ctx)
 //
 // # Semantics
@@ -161,14 +161,21 @@
 //
 // # Cost
 //
+// [Gateway.Listener] answers the usual handshake below net/http, whose request,
+// buffers and time limits are most of what a handshake costs a process;
+// everything else is still the server's. Without it the Gateway is a handler
+// like others.
+//
 // An idle socket has no buffer, and on Linux no goroutine: one epoll waits for
 // all of them, which is 2.1 KB for a socket where a goroutine each made 5.0.
-// Elsewhere a socket waits in a goroutine with the smallest stack.
-// All times of all sockets are watched by one goroutine. A post encodes its frames
-// once for all sockets, and whatever is pending for a socket goes out in one
-// write: in a burst the system calls, which are what a fan-out costs, are
-// shared too. While posts keep coming, half of the processors write, so that
-// more is joined; once they stop, all do.
+// Elsewhere a socket waits in a goroutine with the smallest stack. All times of
+// all sockets are watched by one goroutine.
+//
+// A post encodes its frames once for all sockets, and whatever is pending for a
+// socket goes out in one write: in a burst the system calls, which are what a
+// fan-out costs, are shared too. While posts keep coming, half of the processors
+// write, and pause where posts come faster than they write, so that more is
+// joined; once they stop, all do.
 //
 // TLS sockets work the same but for their own buffers, which crypto/tls keeps:
 // 10 KB for an idle one where a plain one has 2 KB. A write to one can only be

@@ -1,9 +1,46 @@
 package gateway
 
 import (
+	"net"
+	"net/http"
 	"sync/atomic"
 	"time"
 )
+
+// Tune sets a listener's bounds; 0 leaves them. Of each connection at most step
+// bytes are read at a time.
+func Tune(ln net.Listener, patience time.Duration, most, step int) {
+	l := ln.(*listener)
+	if patience > 0 {
+		l.patience = patience
+	}
+	if most > 0 {
+		l.most = most
+	}
+	l.step = step
+}
+
+// Waiting is for how many connections a listener waits.
+func Waiting(ln net.Listener) int {
+	l := ln.(*listener)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
+}
+
+// ParseHead reads what a listener takes itself.
+func ParseHead(b []byte, paths ...string) (target, path, query, host string, header http.Header, ok bool) {
+	h, ok := parseHead(b, paths)
+	return h.target, h.path, h.query, h.host, h.header, ok
+}
+
+// Plain reports whether a socket is read by its descriptor.
+func (g *Gateway) Plain(id string) bool { return g.hub.get(id).raw != nil }
+
+// Replayed is a connection of which held was read already.
+func Replayed(nc *net.TCPConn, held string) net.Conn {
+	return &replayed{Conn: nc, tcp: nc, held: []byte(held)}
+}
 
 // Manual leaves the wheel to [Gateway.Turn].
 func Manual(o *Options) { o.manual = true }

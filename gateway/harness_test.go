@@ -144,7 +144,7 @@ func startApp(t *testing.T, e *env, auth sumu.Authorizer, c config) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.srv = httptest.NewUnstartedServer(e.gw)
+	e.srv = newServer(t, e.gw, e.gw)
 	if c.small {
 		e.srv.Listener = smallListener{e.srv.Listener}
 	}
@@ -160,6 +160,16 @@ func startApp(t *testing.T, e *env, auth sumu.Authorizer, c config) *env {
 		e.srv.Close()
 	})
 	return e
+}
+
+// newServer returns a server that is not started. Below byListener it has the
+// gateway's listener.
+func newServer(t *testing.T, gw *gateway.Gateway, h http.Handler) *httptest.Server {
+	srv := httptest.NewUnstartedServer(h)
+	if strings.HasPrefix(t.Name(), byListener+"/") {
+		srv.Listener = gw.Listener(srv.Listener, "/")
+	}
+	return srv
 }
 
 type smallListener struct{ net.Listener }

@@ -51,7 +51,9 @@ func TestManagementReachesSockets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sockets, api := httptest.NewServer(gw), httptest.NewServer(gw.Management(managementCreds))
+	sockets, api := newServer(t, gw, gw), newServer(t, gw, gw.Management(managementCreds))
+	sockets.Start()
+	api.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 	"unique"
 
@@ -30,6 +31,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer g.running.done()
+	g.open(w, r, id)
+}
+
+// open turns a request that has entered into a socket, or answers it.
+func (g *Gateway) open(w http.ResponseWriter, r *http.Request, id string) {
 	var s *socket
 	defer func() { // Deferred: an authorizer that panics holds no place.
 		if s == nil {
@@ -146,19 +152,19 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Ses
 	if g.stopping {
 		return nil, errStopping
 	}
-	nc, rw, err := http.NewResponseController(w).Hijack()
+	nc, raw, early, err := takeOver(w)
 	if err != nil {
 		return nil, &sumu.Error{Op: "gateway: take the connection over", Kind: sumu.ErrUnavailable, Err: err}
 	}
 	s := &socket{
 		g:        g,
 		nc:       nc,
-		raw:      rawConn(nc),
+		raw:      raw,
 		conn:     session.Connection,
 		identity: session.Identity,
 		sourceIP: strings.Clone(source),
 		agent:    unique.Make(clip(r.UserAgent())),
-		early:    buffered(rw.Reader),
+		early:    early,
 		writing:  true,
 		deflates: deflates,
 	}
@@ -173,6 +179,21 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Ses
 		s.close(end.code, end.text, end.last...)
 	}
 	return s, nil
+}
+
+// takeOver returns the connection of a request, and what the client sent right
+// behind that.
+func takeOver(w http.ResponseWriter) (net.Conn, syscall.RawConn, []byte, error) {
+	if d, ok := w.(*direct); ok {
+		nc, early := d.take()
+		return nc, d.raw, early, nil
+	}
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	nc, early := unwrap(nc, buffered(rw.Reader))
+	return nc, rawConn(nc), early, nil
 }
 
 // buffered returns what the client sent right behind its request: net/http may

@@ -51,7 +51,8 @@ func run(ctx context.Context, s settings, createTables bool, log *slog.Logger) e
 func (n *node) serve(ctx context.Context, listener net.Listener) error {
 	web := gateway.Server(n.routes())
 	webEnded := make(chan error, 1)
-	go func() { webEnded <- web.Serve(listener) }()
+	// Handshakes for /ws are answered below net/http: no middleware is around it.
+	go func() { webEnded <- web.Serve(n.gateway.Listener(listener, "/ws")) }()
 
 	pollCtx, stopPoll := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopPoll()

@@ -3,7 +3,6 @@ package pusher
 import (
 	"bytes"
 	"fmt"
-	"iter"
 	"slices"
 
 	"github.com/sumu-live/sumu"
@@ -184,20 +183,6 @@ func (pl *plan) size() int {
 		return 1
 	}
 	return len(pl.channels) + len(pl.users) + len(pl.refs)
-}
-
-// units are the look-ups of a plan, in the order of its targets.
-func (pl *plan) units() iter.Seq[unit] {
-	return func(yield func(unit) bool) {
-		if pl.found {
-			return
-		}
-		for i := range pl.size() {
-			if !yield(unit{pl, i}) {
-				return
-			}
-		}
-	}
 }
 
 // shareTargets makes plans of one ID know each other's targets, and takes out

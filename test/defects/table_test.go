@@ -20,7 +20,7 @@ import (
 type items struct {
 	dynamostore.Client // What is not needed here panics.
 	put                map[string]types.AttributeValue
-	rows               []map[string]types.AttributeValue
+	rows               []map[string]types.AttributeValue // by their connection_id, as a table has them
 }
 
 func (i *items) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
@@ -82,8 +82,9 @@ func TestDefectManyConnectionsOfAUser(t *testing.T) {
 	const n = 1000
 	inMemory, table := new(memstore.Store), new(items)
 	for i := range n {
-		put(t, inMemory, "ann", fmt.Sprint("c", i))
-		table.rows = append(table.rows, rowOf(fmt.Sprint("c", i), time.Hour))
+		id := fmt.Sprintf("c%04d", i)
+		put(t, inMemory, "ann", id)
+		table.rows = append(table.rows, rowOf(id, time.Hour))
 	}
 	for name, store := range map[string]sumu.Store{"in memory": inMemory, "a table": must(dynamostore.New(table))} {
 		sent := new(posts)

@@ -61,22 +61,25 @@ func (a *arrival) serve() {
 	g := a.l.g
 	w := &direct{arrival: a}
 	id := newConnectionID()
-	if err := g.enter(); err != nil {
+	err := g.enter()
+	if err != nil {
 		defer a.l.heads.Done()
-		g.refuse(w, &a.req, id, err)
-		w.end()
-		return
+	} else {
+		defer g.running.done()
+		a.l.heads.Done() // From here on it is the gateway that is waited for.
 	}
-	defer g.running.done()
-	a.l.heads.Done() // From here on it is the gateway that is waited for.
-	opened := false
+	answered := false
 	defer func() {
-		if !opened {
+		if !answered {
 			a.recovered(recover())
 		}
 	}()
-	g.open(w, &a.req, id)
-	opened = true
+	if err != nil {
+		g.refuse(w, &a.req, id, err)
+	} else {
+		g.open(w, &a.req, id)
+	}
+	answered = true
 	w.end()
 }
 
@@ -85,7 +88,7 @@ func (a *arrival) serve() {
 func (a *arrival) recovered(p any) {
 	_ = a.nc.Close()
 	if p != nil && p != http.ErrAbortHandler {
-		a.l.g.opts.Logger.Error("a connection's authorizer panicked", "panic", p, "stack", string(debug.Stack()))
+		a.l.g.opts.Logger.Error("an authorizer or observer panicked", "panic", p, "stack", string(debug.Stack()))
 	}
 }
 

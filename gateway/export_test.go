@@ -28,6 +28,17 @@ func Waiting(ln net.Listener) int {
 	return len(l.waiting)
 }
 
+// CloseAfterRead closes a listener at the moment when something has come over a
+// connection that it waits for, and before the listener has seen that.
+func CloseAfterRead(ln net.Listener, nc *net.TCPConn) error {
+	l := ln.(*listener)
+	a := newArrival(l, nc)
+	l.await(a)
+	err := l.Close()
+	l.awaited(a)
+	return err
+}
+
 // ParseHead reads what a listener takes itself.
 func ParseHead(b []byte, paths ...string) (target, path, query, host string, header http.Header, ok bool) {
 	h, ok := parseHead(b, paths)

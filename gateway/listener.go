@@ -33,11 +33,14 @@ const (
 //
 // What is opened here does not pass the server's handler: middleware around the
 // Gateway, ConnContext and BaseContext are not asked, and its log is not
-// written. A panic of the authorizer is logged to [Options.Logger]. A refusal is
-// the same, and afterwards the server has the connection.
+// written. A panic of the authorizer or of an observer is logged to
+// [Options.Logger]. A refusal is the same, and afterwards the server has the
+// connection. What bounds connections, such as a LimitListener, goes inside, as
+// ln: this listener accepts all that ln does.
 //
-// Up to 4,096 connections of which nothing has come wait here, for 5 s; then,
-// and beyond that number, they wait in the server, for its ReadHeaderTimeout.
+// Up to 4,096 connections wait here for the head of a request, 5 s for each of
+// at most four parts; then, and beyond that number, they wait in the server, for
+// its ReadHeaderTimeout.
 // Close closes those that wait here; [Gateway.Shutdown] ends the rest. Errors
 // of ln.Accept are returned by Accept.
 func (g *Gateway) Listener(ln net.Listener, paths ...string) net.Listener {
@@ -160,12 +163,11 @@ func (l *listener) await(a *arrival) bool {
 	return a.nc.SetReadDeadline(time.Now().Add(l.patience)) == nil
 }
 
-// awaited ends it.
+// awaited ends it. The deadline goes in any case: what has come before Close may
+// become a socket.
 func (l *listener) awaited(a *arrival) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.waiting, a)
-	if !l.stopped {
-		_ = a.nc.SetReadDeadline(time.Time{})
-	}
+	_ = a.nc.SetReadDeadline(time.Time{})
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/gateway"
+	"github.com/sumu-live/sumu/internal/ws"
 	"github.com/sumu-live/sumu/internal/ws/wstest"
 )
 
@@ -40,6 +41,54 @@ func TestListenerLogsPanics(t *testing.T) {
 	}
 	if !strings.Contains(logged.String(), "panic=oh") {
 		t.Errorf("logged is %q", logged.String())
+	}
+}
+
+// So does an observer that panics because of a connection that finds no place.
+func TestListenerOutlivesObservers(t *testing.T) {
+	var logged strings.Builder
+	l := listen(t, config{gw: []func(*gateway.Options){logTo(&logged), func(o *gateway.Options) {
+		o.MaxSockets = 1
+		o.Observer.Refused = func(context.Context, string, string, error) { panic("oh") }
+	}}}, nil, nil)
+	first := wstest.Dial(t, l.url())
+	wstest.Send(t, wstest.Request(t, l.url()), nil).ExpectEnd()
+	first.Send(wstest.New(ws.Ping, "still there"))
+	first.Expect(ws.Pong)
+	_ = first.Close()
+	receive(t, l.ended)
+	if err := l.ln.Close(); err != nil { // It waits for who was refused.
+		t.Fatal(err)
+	}
+	if !strings.Contains(logged.String(), "panic=oh") {
+		t.Errorf("logged is %q", logged.String())
+	}
+}
+
+// A connection whose request comes while the listener is closed is a socket or
+// is closed; it is not one that cannot be read.
+func TestListenerClosedAfterRead(t *testing.T) {
+	e := start(t, config{})
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	nc, err := inner.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if err := gateway.CloseAfterRead(e.gw.Listener(inner, "/ws"), nc.(*net.TCPConn)); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(client, "x")
+	if _, err := nc.Read(make([]byte, 1)); err != nil {
+		t.Errorf("what was accepted cannot be read: %v", err)
 	}
 }
 

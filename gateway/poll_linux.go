@@ -4,6 +4,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // poller waits for the bytes of all idle sockets at once, so that none of them
@@ -43,7 +44,7 @@ func (p *poller) start() bool {
 	_ = syscall.SetNonblock(fd, true) // Go's poller takes no others.
 	file := os.NewFile(uintptr(fd), "epoll")
 	raw, err := file.SyscallConn()
-	if err != nil {
+	if err != nil || file.SetReadDeadline(time.Time{}) != nil { // Go's poller does not have it.
 		_ = file.Close()
 		return false
 	}

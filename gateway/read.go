@@ -26,7 +26,7 @@ type reader struct {
 	try   func(fd uintptr) bool // r.tryFD, bound once
 	small [64]byte              // where a conn without a descriptor waits
 
-	mayWait bool // the next read of a conn that buffers
+	mayWait bool // the next read of a conn that buffers may, for a while
 }
 
 var readers = sync.Pool{New: func() any {
@@ -90,6 +90,7 @@ func (s *socket) read(early []byte, woken bool) {
 			return
 		}
 		r = s.takeReader()
+		r.mayWait = true // It was woken, unless it is closed.
 	}
 }
 
@@ -137,11 +138,12 @@ func (r *reader) fill() filled {
 // any more, as TLS does: a socket that was woken waits for what has woken it,
 // which may be a part of a record, and then reads until there is no more.
 func (r *reader) readBuffered() (int, error) {
+	until := longAgo
 	if r.mayWait {
 		r.mayWait = false
-		return r.s.nc.Read(r.buf[:])
+		until = time.Now().Add(partPatience)
 	}
-	_ = r.s.nc.SetReadDeadline(longAgo)
+	_ = r.s.nc.SetReadDeadline(until)
 	n, err := r.s.nc.Read(r.buf[:])
 	_ = r.s.nc.SetReadDeadline(time.Time{})
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -149,6 +151,11 @@ func (r *reader) readBuffered() (int, error) {
 	}
 	return n, err
 }
+
+// partPatience is how long a goroutine waits for the rest of a record, with a
+// buffer: then the socket is parked with the part, which may be all that a client
+// ever sends of it, or a record that holds nothing to read.
+const partPatience = 100 * time.Millisecond
 
 // longAgo is a deadline that lets a conn read only what it holds already.
 var longAgo = time.Unix(1, 0)

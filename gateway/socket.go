@@ -38,14 +38,14 @@ type socket struct {
 	closeBy    atomic.Int64 // when closing must have ended
 	renewAt    atomic.Int64
 
-	nc      net.Conn
-	polled  syscall.RawConn // of nc, or of what it wraps: idle, the socket is parked; nil: it never is
-	waiting atomic.Bool     // it is parked
-	deaf    bool            // the rest of the stream is discarded: it cannot be read, or it has ended
-	fd      int32           // the poller's
-	reader  *reader         // with a part of a message, while parked
-	pace    pace
-	early   []byte // what came right behind the handshake
+	nc     net.Conn
+	polled syscall.RawConn // of nc, or of what it wraps: idle, the socket is parked; nil: it never is
+	rest   atomic.Int32    // whether it is parked; see wait.go
+	deaf   bool            // the rest of the stream is discarded: it cannot be read, or it has ended
+	fd     int32           // the poller's
+	reader *reader         // with a part of a message, while parked
+	pace   pace
+	early  []byte // what came right behind the handshake
 
 	timer timer
 
@@ -250,7 +250,7 @@ func abnormal(text string) sumu.DisconnectReason {
 // waiting: closing TLS properly would write.
 func reset(nc net.Conn) {
 	if t, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		nc = t.NetConn()
+		nc, _ = unwrap(t.NetConn(), nil)
 	}
 	if t, ok := nc.(*net.TCPConn); ok {
 		_ = t.SetLinger(0)

@@ -9,9 +9,17 @@ import (
 
 // A socket is read by one goroutine at a time. On Linux there is none while it
 // is idle: whoever finds nothing more to read parks it with the poller, and goes.
-// It is woken by the poller, or by whoever closes its connection; waiting says
-// that it may be, and is taken back by the one who does. Elsewhere one goroutine
+// It is woken by the poller, or by whoever closes its connection; rest says
+// whether it may be, and is taken back by the one who does. Elsewhere one goroutine
 // stays.
+
+// The states of [socket.rest].
+const (
+	reading int32 = iota
+	parking       // by its reader, which goes on if it is woken now: the poller is still at it
+	parked
+	woken // while it was parking
+)
 
 // begin starts to read, once the handshake is answered. The caller has added
 // the socket to running; it is done with it.
@@ -38,15 +46,28 @@ func (s *socket) begin() {
 // any other.
 func underlying(nc net.Conn) syscall.RawConn {
 	if t, ok := nc.(*tls.Conn); ok {
-		return rawConn(t.NetConn())
+		plain, _ := unwrap(t.NetConn(), nil) // What was read before was the handshake's.
+		return rawConn(plain)
 	}
 	return nil
 }
 
 // wake has the socket read on, if it is parked.
 func (s *socket) wake() {
-	if s.waiting.CompareAndSwap(true, false) {
-		go s.read(nil, true)
+	for {
+		switch s.rest.Load() {
+		case parked:
+			if s.rest.CompareAndSwap(parked, reading) {
+				go s.read(nil, true)
+				return
+			}
+		case parking:
+			if s.rest.CompareAndSwap(parking, woken) {
+				return
+			}
+		default:
+			return
+		}
 	}
 }
 
@@ -54,18 +75,25 @@ func (s *socket) wake() {
 func (s *socket) park() bool {
 	a := armers.Get().(*armer)
 	a.s, a.armed = s, false
-	s.waiting.Store(true)
-	_ = s.polled.Control(a.arm)
+	s.rest.Store(parking)
+	err := s.polled.Control(a.arm)
 	armed := a.armed
 	a.s = nil
 	armers.Put(a)
-	// Closed meanwhile, and whoever did that may have come too early to wake it.
-	return armed || !s.waiting.CompareAndSwap(true, false)
+	if armed && s.rest.CompareAndSwap(parking, parked) {
+		return true
+	}
+	s.rest.Store(reading)
+	if err == nil && !armed {
+		// The system watches no more for us: the socket waits in a goroutine.
+		s.g.poller.leave(s)
+		s.polled = nil
+	}
+	return false // Else it is closed, or was woken meanwhile.
 }
 
 // armer arms the poller for a socket whose descriptor cannot be closed
-// meanwhile. It is nobody else's: the socket may have been woken, and gone,
-// before arm returns.
+// meanwhile.
 type armer struct {
 	s     *socket
 	armed bool

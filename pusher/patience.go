@@ -66,8 +66,9 @@ func (t *patience) done() (late bool) {
 	if t.current.CompareAndSwap(t.posts, 0) {
 		return false
 	}
-	// This context is spent, or will be at once.
-	<-t.ctx.Done()
+	// This context is spent, or will be at once: the tick has mu until then.
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	late = context.Cause(t.ctx) == errPostTimeout // Ours, never wrapped.
 	t.ctx = nil
 	return late

@@ -22,22 +22,28 @@ func lambdaScript(t *testing.T, body string) string {
 	return file
 }
 
-func TestRuntimeAPIMeasuresUntilTheMoment(t *testing.T) {
+// startRuntimeAPI returns a Runtime API until the test ends, and this program, to
+// be started again as its function.
+func startRuntimeAPI(t *testing.T) (api *runtimeAPI, self string) {
+	t.Helper()
 	noChildren(t)
 	api, stop, err := newRuntimeAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := stop(); err != nil {
 			t.Error(err)
 		}
-	}()
-	// This program again.
-	self, err := os.Executable()
-	if err != nil {
+	})
+	if self, err = os.Executable(); err != nil {
 		t.Fatal(err)
 	}
+	return api, self
+}
+
+func TestRuntimeAPIMeasuresUntilTheMoment(t *testing.T) {
+	api, self := startRuntimeAPI(t)
 	outer := lambdaScript(t, "exec '"+self+"' "+roleEcho+"\n")
 	event := [][]byte{[]byte(`{"n":1}`), []byte(`{"n":2}`)}
 	for _, until := range []int{untilAsked, untilAnswered, untilLater} {
@@ -57,20 +63,7 @@ func TestRuntimeAPIMeasuresUntilTheMoment(t *testing.T) {
 }
 
 func TestRuntimeAPITellsWhyAFunctionFailed(t *testing.T) {
-	noChildren(t)
-	api, stop, err := newRuntimeAPI()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	}()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	api, self := startRuntimeAPI(t)
 	for name, tt := range map[string]struct{ script, want string }{
 		"it ends":      {"echo no such setting >&2; exit 3", "no such setting"},
 		"its status":   {"exit 3", "exit status 3"},

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+
+	"github.com/sumu-live/sumu/internal/ws"
 )
 
 // head is the first part of a request. Its strings share no memory with what
@@ -58,7 +60,7 @@ func parseHead(b []byte, paths []string) (head, bool) {
 		line, b, _ = bytes.Cut(b, crlf)
 		name, value, ok := bytes.Cut(line, []byte{':'})
 		value = bytes.Trim(value, " \t")
-		if !ok || !isToken(name) || !isFieldValue(value) {
+		if !ok || !ws.IsToken(name) || !isFieldValue(value) {
 			return head{}, false
 		}
 		key := fieldName(name)
@@ -147,16 +149,6 @@ func plainHost(host string) bool {
 
 func isAlphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-// isToken: RFC 9110, section 5.6.2.
-func isToken(b []byte) bool {
-	for _, c := range b {
-		if !isAlphanumeric(c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
-			return false
-		}
-	}
-	return len(b) > 0
 }
 
 // isFieldValue: RFC 9110, section 5.5.

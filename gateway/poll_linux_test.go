@@ -2,12 +2,9 @@ package gateway_test
 
 import (
 	"bufio"
-	"crypto/tls"
 	"io"
-	"net"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/sumu-live/sumu/internal/ws"
 	"github.com/sumu-live/sumu/internal/ws/wstest"
@@ -17,7 +14,7 @@ import (
 func polling(t *testing.T) {
 	t.Helper()
 	if *unpolled {
-		t.Skip("sockets wait in goroutines")
+		t.Skip("-unpolled is set: no socket is parked")
 	}
 }
 
@@ -51,14 +48,7 @@ func TestSocketThatCannotBeParked(t *testing.T) {
 func TestTLSPartOfARecord(t *testing.T) {
 	polling(t)
 	e := start(t, config{tls: true})
-	nc, err := net.Dial("tcp", e.srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	_ = nc.SetDeadline(time.Now().Add(time.Minute))
-	h := &holding{Conn: nc}
-	c := tls.Client(h, &tls.Config{InsecureSkipVerify: true}) // A test's own server.
+	c, h := dialHolding(e)
 	if _, err := io.WriteString(c, "GET /?user=u HTTP/1.1\r\n"+handshake); err != nil {
 		t.Fatal(err)
 	}

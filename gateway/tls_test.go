@@ -40,18 +40,25 @@ func (h *holding) send(t *testing.T, n int) {
 	}
 }
 
+// dialHolding is a connection over TLS, whose handshake is still to be made, and
+// what keeps back its records.
+func dialHolding(e *env) (*tls.Conn, *holding) {
+	e.t.Helper()
+	nc, err := net.Dial("tcp", e.srv.Listener.Addr().String())
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.t.Cleanup(func() { _ = nc.Close() })
+	_ = nc.SetDeadline(time.Now().Add(time.Minute))
+	h := &holding{Conn: nc}
+	return tls.Client(h, &tls.Config{InsecureSkipVerify: true}), h // A test's own server.
+}
+
 // What a TLS connection has taken from its descriptor and not handed out yet is
 // read before the socket is parked: the poller would never tell of it.
 func TestTLSRecordsInAnyParts(t *testing.T) {
 	e := start(t, config{tls: true})
-	nc, err := net.Dial("tcp", e.srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	_ = nc.SetDeadline(time.Now().Add(time.Minute))
-	h := &holding{Conn: nc}
-	c := tls.Client(h, &tls.Config{InsecureSkipVerify: true}) // A test's own server.
+	c, h := dialHolding(e)
 	if err := c.Handshake(); err != nil {
 		t.Fatal(err)
 	}

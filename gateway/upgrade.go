@@ -110,7 +110,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, id string) (s 
 	_ = s.nc.SetWriteDeadline(time.Now().Add(g.opts.WriteTimeout))
 	if _, err := s.nc.Write(ws.AppendResponse(nil, accept, session.Subprotocol, extensions)); err != nil {
 		s.abort(abnormal("the upgrade was not completed"))
-		return s, nil // serve ends it.
+		return s, nil // Whoever reads it finds it closed, and ends it.
 	}
 	_ = s.nc.SetWriteDeadline(time.Time{})
 	if s.settle(0) {

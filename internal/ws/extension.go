@@ -88,7 +88,7 @@ func parseParam(s string) (name, value string, hasValue, ok bool) {
 	if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
 		value = unescape(value[1 : n-1])
 	}
-	return name, value, hasValue, isToken(name) && (!hasValue || isToken(value))
+	return name, value, hasValue, IsToken(name) && (!hasValue || IsToken(value))
 }
 
 // unescape removes the backslashes of a quoted string.
@@ -123,15 +123,15 @@ func cut(s string, sep byte) (before, after string) {
 	return s, ""
 }
 
-// isToken reports whether s is one of RFC 9110, section 5.6.2.
-func isToken(s string) bool {
-	for _, c := range []byte(s) {
-		switch {
+// IsToken reports whether s is one of RFC 9110, section 5.6.2.
+func IsToken[T string | []byte](s T) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
 		case strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
 		default:
 			return false
 		}
 	}
-	return s != ""
+	return len(s) > 0
 }

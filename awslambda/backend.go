@@ -126,7 +126,7 @@ func (b *Backend) all(ctx context.Context, recs []record, reject func(context.Co
 				if failed[i] = before; before == nil {
 					failed[i] = b.one(ctx, &recs[i], reject)
 				}
-				if failed[i] != nil && recs[i].group != "" {
+				if failed[i] != nil && recs[i].Group != "" {
 					before = errEarlier
 				}
 			}
@@ -142,7 +142,7 @@ func lanes(recs []record) [][]int {
 	var all [][]int
 	of := make(map[string]int)
 	for i := range recs {
-		g := recs[i].group
+		g := recs[i].Group
 		if at, ok := of[g]; ok && g != "" {
 			all[at] = append(all[at], i)
 			continue
@@ -161,7 +161,7 @@ func (b *Backend) one(ctx context.Context, r *record, reject func(context.Contex
 	var bad *notAMessage
 	if errors.As(err, &bad) && reject != nil {
 		reason := err
-		err = safely(func() error { return reject(ctx, r.body, reason) })
+		err = safely(func() error { return reject(ctx, r.Body, reason) })
 	}
 	if err != nil {
 		logError(ctx, b.opts.Logger, "record failed", err, "record", r.id)
@@ -181,12 +181,12 @@ func (b *Backend) call(ctx context.Context, r *record) error {
 		return &notAMessage{r.err}
 	}
 	// The attribute decides, not the body: a client can write any body.
-	if r.attributes["source"] == presenceSource {
+	if r.Attributes["source"] == presenceSource {
 		if b.opts.Presence == nil {
 			return nil
 		}
 		var e sumu.PresenceEvent
-		if err := e.UnmarshalJSON(r.body); err != nil {
+		if err := e.UnmarshalJSON(r.Body); err != nil {
 			return &notAMessage{invalid("record is no presence event")} // err may repeat a part of it.
 		}
 		return b.opts.Presence(ctx, e)
@@ -204,17 +204,17 @@ func (b *Backend) call(ctx context.Context, r *record) error {
 // message reads what a client sent.
 func (r *record) message() (sumu.BackendMessage, error) {
 	m := sumu.BackendMessage{
-		ID:           r.messageID,
-		UserID:       r.attributes["user_id"],
-		ConnectionID: r.attributes["connection_id"],
-		Source:       r.attributes["source"],
-		Timestamp:    r.sentAt,
-		Body:         json.RawMessage(r.body),
+		ID:           r.MessageID,
+		UserID:       r.Attributes["user_id"],
+		ConnectionID: r.Attributes["connection_id"],
+		Source:       r.Attributes["source"],
+		Timestamp:    r.SentAt,
+		Body:         json.RawMessage(r.Body),
 	}
 	if err := sumu.ValidateUserID(m.UserID); err != nil {
 		return m, &sumu.Error{Op: "attribute user_id", Err: err}
 	}
-	if text := r.attributes["timestamp"]; text != "" {
+	if text := r.Attributes["timestamp"]; text != "" {
 		ms, err := strconv.ParseFloat(text, 64)
 		if err != nil || math.IsNaN(ms) || math.Abs(ms) > 1<<52 {
 			return m, invalid("attribute timestamp is not a number")

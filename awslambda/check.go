@@ -54,7 +54,7 @@ func (p *Presence) checks(ctx context.Context, recs []record) events.SQSEventRes
 	for i := range recs {
 		user := ""
 		if failed[i] = recs[i].err; failed[i] == nil {
-			user, failed[i] = readCheck(recs[i].body)
+			user, failed[i] = readCheck(recs[i].Body)
 		}
 		if failed[i] == nil {
 			users = append(users, user)

@@ -17,11 +17,11 @@ func decodeAll(recs []record, decode func(data []byte) iter.Seq2[[]byte, error])
 		}
 		begin := len(out)
 		err := safely(func() error {
-			for body, err := range decode(r.body) {
+			for body, err := range decode(r.Body) {
 				part := r
-				part.body, part.err = body, err
-				if n := len(out) - begin; n > 0 && r.messageID != "" {
-					part.messageID += "+" + strconv.Itoa(n)
+				part.Body, part.err = body, err
+				if n := len(out) - begin; n > 0 && r.MessageID != "" {
+					part.MessageID += "+" + strconv.Itoa(n)
 				}
 				out = append(out, part)
 			}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/awslambda"
-	"github.com/sumu-live/sumu/pusher"
 )
 
 // lines decodes a record that holds a request per line; "!" is none.
@@ -34,8 +33,8 @@ func lines(data []byte) iter.Seq2[[]byte, error] {
 func TestKinesisDecodes(t *testing.T) {
 	var batch, sunk []string
 	fail := ""
-	worker := workerFunc(func(deliveries []pusher.Delivery) []pusher.Outcome {
-		out := make([]pusher.Outcome, len(deliveries))
+	worker := workerFunc(func(deliveries []sumu.Delivery) []sumu.Outcome {
+		out := make([]sumu.Outcome, len(deliveries))
 		for i, d := range deliveries {
 			batch = append(batch, fmt.Sprintf("%s=%s", strings.TrimPrefix(d.MessageID, "shardId-000000000000:"), d.Body))
 			if string(d.Body) == fail {
@@ -46,7 +45,7 @@ func TestKinesisDecodes(t *testing.T) {
 	})
 	h := must(awslambda.NewPusher(worker, func(o *awslambda.PusherOptions) {
 		o.Decode = lines
-		o.Reject = func(_ context.Context, d pusher.Delivery, reason error) error {
+		o.Reject = func(_ context.Context, d sumu.Delivery, reason error) error {
 			sunk = append(sunk, string(d.Body))
 			return nil
 		}
@@ -75,10 +74,10 @@ func TestKinesisDecodes(t *testing.T) {
 
 // A sink that fails keeps the record.
 func TestKinesisDecodeKeepsWhatNobodyTook(t *testing.T) {
-	h := must(awslambda.NewPusher(workerFunc(func(d []pusher.Delivery) []pusher.Outcome { return make([]pusher.Outcome, len(d)) }),
+	h := must(awslambda.NewPusher(workerFunc(func(d []sumu.Delivery) []sumu.Outcome { return make([]sumu.Outcome, len(d)) }),
 		func(o *awslambda.PusherOptions) {
 			o.Decode = lines
-			o.Reject = func(context.Context, pusher.Delivery, error) error { return errors.New("sink is full") }
+			o.Reject = func(context.Context, sumu.Delivery, error) error { return errors.New("sink is full") }
 		}))
 	wantFailures(t, call[failures](t, h, kinesisEvent("a", "b\n!", "c")), "s2")
 }

@@ -69,7 +69,7 @@ func (l *Lifecycle) all(ctx context.Context, recs []record) events.SQSEventRespo
 	failed := make([]error, len(recs))
 	for i := range recs {
 		if failed[i] = recs[i].err; failed[i] == nil {
-			failed[i] = l.one(ctx, recs[i].id, recs[i].body)
+			failed[i] = l.one(ctx, recs[i].id, recs[i].Body)
 		}
 	}
 	return sqsResponse(recs, failed)

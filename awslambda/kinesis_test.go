@@ -13,7 +13,6 @@ import (
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/awslambda"
-	"github.com/sumu-live/sumu/pusher"
 )
 
 // kinesisEvent has the sequence numbers "s1", "s2", ….
@@ -38,7 +37,7 @@ func TestKinesisRejectsAndGoesOn(t *testing.T) {
 	row(t, store, "ann", "a1")
 	var sunk []string
 	h := must(awslambda.NewPusher(worker, func(o *awslambda.PusherOptions) {
-		o.Reject = func(_ context.Context, d pusher.Delivery, _ error) error {
+		o.Reject = func(_ context.Context, d sumu.Delivery, _ error) error {
 			sunk = append(sunk, d.MessageID)
 			return nil
 		}
@@ -59,8 +58,8 @@ func TestKinesisRejectsAndGoesOn(t *testing.T) {
 
 func TestKinesisNamesTheFirstThatFailed(t *testing.T) {
 	var groups []string
-	worker := workerFunc(func(batch []pusher.Delivery) []pusher.Outcome {
-		out := make([]pusher.Outcome, len(batch))
+	worker := workerFunc(func(batch []sumu.Delivery) []sumu.Outcome {
+		out := make([]sumu.Outcome, len(batch))
 		groups = nil
 		for i, d := range batch {
 			groups = append(groups, d.Group)
@@ -98,9 +97,9 @@ func TestKinesisNamesTheFirstThatFailed(t *testing.T) {
 // it can be named.
 func TestRecordsThatCannotBeDecoded(t *testing.T) {
 	handled := 0
-	h := must(awslambda.NewPusher(workerFunc(func(batch []pusher.Delivery) []pusher.Outcome {
+	h := must(awslambda.NewPusher(workerFunc(func(batch []sumu.Delivery) []sumu.Outcome {
 		handled += len(batch)
-		return make([]pusher.Outcome, len(batch))
+		return make([]sumu.Outcome, len(batch))
 	})))
 	change := func(event []byte, change func(second map[string]any)) []byte {
 		var e map[string][]map[string]any

@@ -10,12 +10,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/sumu-live/sumu"
-	"github.com/sumu-live/sumu/pusher"
 )
 
-// Worker handles notification requests: a [*pusher.Worker].
+// Worker handles notification requests: a pusher.Worker.
 type Worker interface {
-	Handle(ctx context.Context, batch ...pusher.Delivery) []pusher.Outcome
+	Handle(ctx context.Context, batch ...sumu.Delivery) []sumu.Outcome
 }
 
 // PusherOptions tune a [Pusher]. The zero value of a field is its default.
@@ -26,7 +25,7 @@ type PusherOptions struct {
 	// queue. Default nil: on a topic the invocation fails, and on a stream the
 	// record, which then holds up its shard for as long as its event source
 	// mapping tries again: set MaximumRetryAttempts and a destination there.
-	Reject func(ctx context.Context, d pusher.Delivery, reason error) error
+	Reject func(ctx context.Context, d sumu.Delivery, reason error) error
 	// Ordered keeps the order of the records of a Kinesis stream that have one
 	// partition key. The worker needs Records for it. FIFO queues always keep
 	// that of their groups.
@@ -167,7 +166,7 @@ func (p *Pusher) Kinesis(ctx context.Context, in events.KinesisEvent) (events.Ki
 func (p *Pusher) kinesis(ctx context.Context, recs []record) events.KinesisEventResponse {
 	if !p.opts.Ordered {
 		for i := range recs {
-			recs[i].group = ""
+			recs[i].Group = ""
 		}
 	}
 	if p.opts.Decode != nil {
@@ -185,19 +184,19 @@ func (p *Pusher) kinesis(ctx context.Context, recs []record) events.KinesisEvent
 
 // push hands all records that can be read to the worker, in one batch, and
 // returns one outcome for each record. With sink, what is not valid goes to Reject.
-func (p *Pusher) push(ctx context.Context, recs []record, sink bool) []pusher.Outcome {
-	outcomes := make([]pusher.Outcome, len(recs))
-	batch := make([]pusher.Delivery, 0, len(recs))
+func (p *Pusher) push(ctx context.Context, recs []record, sink bool) []sumu.Outcome {
+	outcomes := make([]sumu.Outcome, len(recs))
+	batch := make([]sumu.Delivery, 0, len(recs))
 	place := make([]int, 0, len(recs)) // in recs, of a delivery
 	for i := range recs {
 		if recs[i].err != nil {
-			outcomes[i] = pusher.Outcome{Err: recs[i].err, Rejected: true}
+			outcomes[i] = sumu.Outcome{Err: recs[i].err, Rejected: true}
 			continue
 		}
-		batch = append(batch, pusher.Delivery{Body: recs[i].body, MessageID: recs[i].messageID, Group: recs[i].group})
+		batch = append(batch, recs[i].Delivery)
 		place = append(place, i)
 	}
-	var handled []pusher.Outcome
+	var handled []sumu.Outcome
 	err := safely(func() error {
 		handled = p.worker.Handle(ctx, batch...)
 		if len(handled) != len(batch) {
@@ -219,14 +218,14 @@ func (p *Pusher) push(ctx context.Context, recs []record, sink bool) []pusher.Ou
 }
 
 // settle hands to Reject what the worker has not, and logs what became of it.
-func (p *Pusher) settle(ctx context.Context, r *record, out *pusher.Outcome, sink bool) {
+func (p *Pusher) settle(ctx context.Context, r *record, out *sumu.Outcome, sink bool) {
 	if out.Err == nil {
 		return
 	}
 	if sink && out.Rejected && p.opts.Reject != nil {
 		reason := out.Err
 		out.Err = safely(func() error {
-			return p.opts.Reject(ctx, pusher.Delivery{Body: r.body, MessageID: r.messageID, Group: r.group}, reason)
+			return p.opts.Reject(ctx, r.Delivery, reason)
 		})
 		if out.Err == nil {
 			p.opts.Logger.WarnContext(ctx, "request rejected", "record", r.id, "error", reason.Error())

@@ -131,19 +131,19 @@ func TestSQSForms(t *testing.T) {
 }
 
 // workerFunc is a Worker that answers what a test needs.
-type workerFunc func(batch []pusher.Delivery) []pusher.Outcome
+type workerFunc func(batch []sumu.Delivery) []sumu.Outcome
 
-func (f workerFunc) Handle(_ context.Context, batch ...pusher.Delivery) []pusher.Outcome {
+func (f workerFunc) Handle(_ context.Context, batch ...sumu.Delivery) []sumu.Outcome {
 	return f(batch)
 }
 
 func TestSQSGroupsOfAFIFOQueue(t *testing.T) {
 	var groups []string
-	h := must(awslambda.NewPusher(workerFunc(func(batch []pusher.Delivery) []pusher.Outcome {
+	h := must(awslambda.NewPusher(workerFunc(func(batch []sumu.Delivery) []sumu.Outcome {
 		for _, d := range batch {
 			groups = append(groups, d.Group)
 		}
-		return make([]pusher.Outcome, len(batch))
+		return make([]sumu.Outcome, len(batch))
 	})))
 	for _, arn := range []string{"arn:aws:sqs:us-east-1:1:q.fifo", "arn:aws:sqs:us-east-1:1:q"} {
 		if _, err := h.SQS(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{
@@ -159,8 +159,8 @@ func TestSQSGroupsOfAFIFOQueue(t *testing.T) {
 
 func TestSQSPostpones(t *testing.T) {
 	busy := &sumu.Error{Op: "another worker has it", Kind: sumu.ErrConflict}
-	h := must(awslambda.NewPusher(workerFunc(func(batch []pusher.Delivery) []pusher.Outcome {
-		return []pusher.Outcome{{Err: busy, RetryAfter: 30 * time.Second}, {Err: busy}, {}}
+	h := must(awslambda.NewPusher(workerFunc(func(batch []sumu.Delivery) []sumu.Outcome {
+		return []sumu.Outcome{{Err: busy, RetryAfter: 30 * time.Second}, {Err: busy}, {}}
 	}), func(o *awslambda.PusherOptions) {
 		o.Postpone = func(_ context.Context, m events.SQSMessage, d time.Duration) error {
 			if m.MessageId != "m1" || d != 30*time.Second {
@@ -174,8 +174,8 @@ func TestSQSPostpones(t *testing.T) {
 
 func TestWorkerThatBreaksFailsItsRecords(t *testing.T) {
 	for name, worker := range map[string]workerFunc{
-		"panics":           func([]pusher.Delivery) []pusher.Outcome { panic("boom") },
-		"too few outcomes": func([]pusher.Delivery) []pusher.Outcome { return make([]pusher.Outcome, 1) },
+		"panics":           func([]sumu.Delivery) []sumu.Outcome { panic("boom") },
+		"too few outcomes": func([]sumu.Delivery) []sumu.Outcome { return make([]sumu.Outcome, 1) },
 	} {
 		h := must(awslambda.NewPusher(worker))
 		t.Run(name, func(t *testing.T) { wantFailures(t, call[failures](t, h, sqsEvent("1", "2")), "m1", "m2") })
@@ -187,7 +187,7 @@ func TestSNS(t *testing.T) {
 	row(t, store, "ann", "a1")
 	var sunk []string
 	broken := errors.New("no sink")
-	sink := func(_ context.Context, d pusher.Delivery, reason error) error {
+	sink := func(_ context.Context, d sumu.Delivery, reason error) error {
 		if !errors.Is(reason, sumu.ErrInvalid) {
 			t.Errorf("reason is %v", reason)
 		}
@@ -221,8 +221,8 @@ func TestSNS(t *testing.T) {
 	if err := with.SNS(t.Context(), in); err != nil || len(posts.of("a1")) != 2 {
 		t.Errorf("the typed method: %v, posts %q", err, posts.of("a1"))
 	}
-	failing := must(awslambda.NewPusher(workerFunc(func(b []pusher.Delivery) []pusher.Outcome {
-		return []pusher.Outcome{{Err: &sumu.Error{Op: "store", Kind: sumu.ErrThrottled}}}
+	failing := must(awslambda.NewPusher(workerFunc(func(b []sumu.Delivery) []sumu.Outcome {
+		return []sumu.Outcome{{Err: &sumu.Error{Op: "store", Kind: sumu.ErrThrottled}}}
 	}), func(o *awslambda.PusherOptions) { o.Reject = sink }))
 	if _, err := failing.Invoke(t.Context(), event(`{}`)); !errors.Is(err, sumu.ErrThrottled) || len(sunk) != 2 {
 		t.Errorf("a record that may succeed later: %v, sunk %q", err, sunk)

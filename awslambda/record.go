@@ -8,19 +8,16 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/internal/envelope"
 )
 
 // record is a message of a queue, topic or stream.
 type record struct {
-	id         string // how a failure names it: SQS's message id, a sequence number
-	messageID  string // the same each time that this message comes
-	body       []byte
-	attributes map[string]string // but binary ones, as text
-	group      string            // what keeps an order; "": nothing does
-	sentAt     time.Time         // zero: not known
-	err        error             // why it cannot be read; all else but id is then empty
-	sqs        *events.SQSMessage
+	id string // how a failure names it: SQS's message id, a sequence number
+	sumu.Delivery
+	err error // why it cannot be read; all else but id is then empty
+	sqs *events.SQSMessage
 }
 
 // decodeEach decodes records one by one. One that cannot be decoded is
@@ -81,30 +78,33 @@ func named(recs []record) error {
 }
 
 func fromSQS(m *events.SQSMessage) record {
-	r := record{id: m.MessageId, messageID: m.MessageId, body: []byte(m.Body), sqs: m}
+	r := record{id: m.MessageId, Delivery: sumu.Delivery{MessageID: m.MessageId, Body: []byte(m.Body)}, sqs: m}
+	if n, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"]); err == nil {
+		r.Receives = max(n, 1)
+	}
 	if ms, err := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64); err == nil {
-		r.sentAt = time.UnixMilli(ms)
+		r.SentAt = time.UnixMilli(ms)
 	}
 	// Standard queues may have groups too, for fairness; they keep no order.
 	if strings.HasSuffix(m.EventSourceARN, ".fifo") {
-		r.group = m.Attributes["MessageGroupId"]
+		r.Group = m.Attributes["MessageGroupId"]
 	}
 	// A topic that wraps its messages sets no attributes beside. A body that
 	// comes with some was sent to the queue itself, perhaps by a client: taken
 	// for an envelope it could claim to be from anybody.
 	if len(m.MessageAttributes) == 0 {
 		if e, ok := envelope.Unwrap(m.Body); ok {
-			r.messageID, r.body, r.attributes = e.MessageID, []byte(e.Message), e.Attributes
+			r.MessageID, r.Body, r.Attributes = e.MessageID, []byte(e.Message), e.Attributes
 			if !e.Timestamp.IsZero() {
-				r.sentAt = e.Timestamp
+				r.SentAt = e.Timestamp
 			}
 		}
 		return r
 	}
-	r.attributes = make(map[string]string, len(m.MessageAttributes))
+	r.Attributes = make(map[string]string, len(m.MessageAttributes))
 	for name, a := range m.MessageAttributes {
 		if a.StringValue != nil && !strings.HasPrefix(a.DataType, "Binary") {
-			r.attributes[name] = *a.StringValue
+			r.Attributes[name] = *a.StringValue
 		}
 	}
 	return r
@@ -129,12 +129,12 @@ func snsRecords(e *event) ([]record, error) {
 			recs[i] = record{id: s.SNS.MessageID, err: invalid("record has another shape")}
 			continue
 		}
-		r := record{id: s.SNS.MessageID, messageID: s.SNS.MessageID, body: []byte(s.SNS.Message)}
-		r.sentAt, _ = time.Parse(time.RFC3339, s.SNS.Timestamp)
-		r.attributes = make(map[string]string, len(s.SNS.Attributes))
+		r := record{id: s.SNS.MessageID, Delivery: sumu.Delivery{MessageID: s.SNS.MessageID, Body: []byte(s.SNS.Message)}}
+		r.SentAt, _ = time.Parse(time.RFC3339, s.SNS.Timestamp)
+		r.Attributes = make(map[string]string, len(s.SNS.Attributes))
 		for name, a := range s.SNS.Attributes {
 			if !strings.HasPrefix(a.Type, "Binary") {
-				r.attributes[name] = a.Value
+				r.Attributes[name] = a.Value
 			}
 		}
 		recs[i] = r
@@ -146,13 +146,13 @@ func fromSNS(event *events.SNSEvent) ([]record, error) {
 	recs := make([]record, len(event.Records))
 	for i := range event.Records {
 		s := &event.Records[i].SNS
-		r := record{id: s.MessageID, messageID: s.MessageID, body: []byte(s.Message), sentAt: s.Timestamp}
-		r.attributes = make(map[string]string, len(s.MessageAttributes))
+		r := record{id: s.MessageID, Delivery: sumu.Delivery{MessageID: s.MessageID, Body: []byte(s.Message), SentAt: s.Timestamp}}
+		r.Attributes = make(map[string]string, len(s.MessageAttributes))
 		for name, a := range s.MessageAttributes {
 			members, _ := a.(map[string]any)
 			kind, _ := members["Type"].(string)
 			if value, ok := members["Value"].(string); ok && !strings.HasPrefix(kind, "Binary") {
-				r.attributes[name] = value
+				r.Attributes[name] = value
 			}
 		}
 		recs[i] = r
@@ -190,8 +190,8 @@ func kinesisRecords(e *event) ([]record, error) {
 
 func fromKinesis(k *events.KinesisEventRecord) record {
 	// The event id has the shard too: a sequence number alone is unique within it.
-	return record{
-		id: k.Kinesis.SequenceNumber, messageID: k.EventID, body: k.Kinesis.Data,
-		group: k.Kinesis.PartitionKey, sentAt: k.Kinesis.ApproximateArrivalTimestamp.Time,
-	}
+	return record{id: k.Kinesis.SequenceNumber, Delivery: sumu.Delivery{
+		MessageID: k.EventID, Body: k.Kinesis.Data,
+		Group: k.Kinesis.PartitionKey, SentAt: k.Kinesis.ApproximateArrivalTimestamp.Time,
+	}}
 }

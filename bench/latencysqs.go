@@ -34,16 +34,7 @@ func throughSQS(endpoint string, p *pusher.Pusher, records *memstore.Store) (fun
 		return nil, err
 	}
 	go func() {
-		err := sqsnotify.Poll(ctx, client, *queue.QueueUrl, func(ctx context.Context, msgs []sqsnotify.Message) []error {
-			batch, errs := make([]pusher.Delivery, len(msgs)), make([]error, len(msgs))
-			for i, m := range msgs {
-				batch[i] = pusher.Delivery{Body: m.Body, MessageID: m.ID, Group: m.Group}
-			}
-			for i, o := range worker.Handle(ctx, batch...) {
-				errs[i] = sqsnotify.RetryAfter(o.Err, o.RetryAfter)
-			}
-			return errs
-		})
+		err := sqsnotify.Poll(ctx, client, *queue.QueueUrl, worker.Handle)
 		fmt.Fprintln(os.Stderr, "poll:", err)
 	}()
 	return func(ctx context.Context, data []byte) error {

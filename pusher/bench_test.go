@@ -71,7 +71,7 @@ func BenchmarkWorker(b *testing.B) {
 			for b.Loop() {
 				i++
 				body := fmt.Sprintf(`{"id":"n%d","users":["u0"],"data":{"type":"order","id":7}}`, i)
-				out := w.Handle(b.Context(), pusher.Delivery{Body: []byte(body)})
+				out := w.Handle(b.Context(), sumu.Delivery{Body: []byte(body)})
 				if out[0].Err != nil || out[0].Result.Delivered != 1 {
 					b.Fatal(out)
 				}

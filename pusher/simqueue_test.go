@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
-	"github.com/sumu-live/sumu/pusher"
 )
 
 // receive hands out up to three messages: of a standard queue any, now and
@@ -69,7 +68,7 @@ func (w *world) redrive() {
 }
 
 // ended is what a transport does with an outcome.
-func (w *world) ended(m *queued, out pusher.Outcome) {
+func (w *world) ended(m *queued, out sumu.Outcome) {
 	if m.poison && !(out.Rejected && out.Err != nil) {
 		w.failf("poison: %s was not rejected", m.id)
 	}

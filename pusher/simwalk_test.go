@@ -21,7 +21,7 @@ type simWorker struct {
 	worker *pusher.Worker
 
 	msgs     []*queued
-	outcomes []pusher.Outcome
+	outcomes []sumu.Outcome
 	deadline time.Time
 	cancel   context.CancelFunc
 	zombie   bool                    // it goes on after its deadline
@@ -68,10 +68,10 @@ func (k *simWorker) deliver() {
 	if k.msgs = w.receive(); len(k.msgs) == 0 {
 		return
 	}
-	batch := make([]pusher.Delivery, len(k.msgs))
+	batch := make([]sumu.Delivery, len(k.msgs))
 	for i, m := range k.msgs {
 		w.tracef("deliver %s %s", m.id, m.body)
-		batch[i] = pusher.Delivery{Body: m.body, MessageID: m.id, Group: m.group}
+		batch[i] = sumu.Delivery{Body: m.body, MessageID: m.id, Group: m.group}
 		if w.broken == groupForgotten {
 			batch[i].Group = ""
 		}

@@ -41,51 +41,15 @@ type WorkerOptions struct {
 
 	// Reject takes a request that is not valid and never will be, such as into
 	// a dead-letter queue; the message is acknowledged when it returns nil.
-	// Default: the message is returned as failed, with [Outcome.Rejected], so
+	// Default: the message is returned as failed, with [sumu.Outcome], so
 	// that the queue's own dead-letter policy takes it. Set it where a failed
 	// message would hold up others or be dropped: on streams and topics.
-	Reject func(ctx context.Context, d Delivery, reason error) error
+	Reject func(ctx context.Context, d sumu.Delivery, reason error) error
 	// DeadLetter takes a notification that was tried often enough, and holds
 	// the targets that it never reached; the message is acknowledged only once
 	// it returns nil. It may be called again with the same one. Default: it is
 	// only reported, to the pusher's [sumu.Observer].
 	DeadLetter func(ctx context.Context, n sumu.Notification, reason error) error
-}
-
-// Delivery is a message of a queue, topic or stream.
-type Delivery struct {
-	// Body is the request's JSON, without the transport's envelope.
-	Body []byte
-	// MessageID is the transport's: the same each time it delivers this
-	// message, and different from that of any other. A request without an id
-	// of its own goes by it; an id of its own is better, because SQS gives a
-	// message that is redriven from a dead-letter queue a new one. With neither
-	// there is no record of a message.
-	MessageID string
-	// Group orders messages: those of one group reach a connection in the
-	// order of the batch. The remainder of such a message stays in its record,
-	// and the message and all later ones of its group are returned as failed:
-	// allow it to be received as often as its pushes may take. Order needs
-	// Records. "": no order.
-	Group string
-}
-
-// Outcome is what the transport does with a message.
-type Outcome struct {
-	// Err is nil when the message is to be acknowledged. Otherwise it is to be
-	// returned as failed, so that the transport delivers it again.
-	Err error
-	// RetryAfter, with an Err, is how long it makes no sense to deliver the
-	// message again, because its lease or its pause lasts: make it invisible
-	// for so long.
-	RetryAfter time.Duration
-	// Rejected: the request is not valid, and no redelivery will change that.
-	// Without an Err, Reject has taken it.
-	Rejected bool
-	// Result is what was posted and settled by this call. It is zero when
-	// nothing was: the message was done before, belongs to another worker, or
-	// could not be settled.
-	Result sumu.Result
 }
 
 // Worker handles the messages of a queue, a topic or a stream: it pushes each,

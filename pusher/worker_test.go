@@ -143,7 +143,7 @@ func TestWorkerKeepsOrder(t *testing.T) {
 			}
 			return nil
 		}
-		var batch []pusher.Delivery
+		var batch []sumu.Delivery
 		for i := range 4 {
 			n := toAll(fmt.Sprint("n", i))
 			n.Data = []byte(fmt.Sprint(i))
@@ -182,7 +182,7 @@ func TestWorkerManyAtOnce(t *testing.T) {
 	leak.Check(t)
 	b := newBench(t)
 	fill(t, b.store, 20, 1)
-	var batch []pusher.Delivery
+	var batch []sumu.Delivery
 	for i := range 50 {
 		batch = append(batch, deliver(t, fmt.Sprint("m", i), sumu.Notification{
 			ID: fmt.Sprint("n", i), Users: []string{fmt.Sprint("u", i%20)}, Data: []byte(fmt.Sprint(i)),

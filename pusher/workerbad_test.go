@@ -30,7 +30,7 @@ func TestWorkerBadBatch(t *testing.T) {
 		fmt.Fprintf(&users, `"somebody-%011d",`, i)
 	}
 	batch := []struct {
-		d    pusher.Delivery
+		d    sumu.Delivery
 		kind error // nil: acknowledged
 		want int   // delivered
 	}{
@@ -47,9 +47,9 @@ func TestWorkerBadBatch(t *testing.T) {
 		{raw("10", `{"id":"big","users":[`+users.String()+`"many"],"data":"big"}`), nil, 1},
 		{raw("11", `{"users":["ann","u1"],"data":"one"}`), nil, 1},
 		{raw("12", `{"connections":[{"user_id":"ann","connection_id":"gone"}],"data":"two"}`), nil, 0},
-		{pusher.Delivery{}, sumu.ErrInvalid, 0},
+		{sumu.Delivery{}, sumu.ErrInvalid, 0},
 	}
-	var ds []pusher.Delivery
+	var ds []sumu.Delivery
 	for _, m := range batch {
 		ds = append(ds, m.d)
 	}
@@ -87,7 +87,7 @@ func TestWorkerRejects(t *testing.T) {
 	var took []string
 	var down error
 	b := newBench(t, func(o *pusher.WorkerOptions) {
-		o.Reject = func(_ context.Context, d pusher.Delivery, reason error) error {
+		o.Reject = func(_ context.Context, d sumu.Delivery, reason error) error {
 			if down == nil {
 				took = append(took, d.MessageID+" "+reason.Error())
 			}

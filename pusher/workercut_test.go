@@ -22,7 +22,7 @@ func TestWorkerDeadlineInABroadcast(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			return ctx.Err()
 		}
-		batch := []pusher.Delivery{deliver(t, "m", toAll("n"))}
+		batch := []sumu.Delivery{deliver(t, "m", toAll("n"))}
 		for calls := 0; len(batch) > 0; calls++ {
 			if calls > 10 {
 				t.Fatal("it never ends")
@@ -272,7 +272,7 @@ func FuzzWorker(f *testing.F) {
 				return
 			}
 		}
-		out := b.one(t, pusher.Delivery{Body: body, MessageID: id})
+		out := b.one(t, sumu.Delivery{Body: body, MessageID: id})
 		if out.Err == nil && b.sender.posts() == 0 && len(b.queue.sent) == 0 && len(b.dead) == 0 &&
 			stateOf(value) != "done" && out.Result.ID == "" {
 			t.Errorf("acknowledged, and nothing done: body %q, record %q", body, value)

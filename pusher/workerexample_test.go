@@ -48,7 +48,7 @@ func ExampleNewWorker() {
 		fmt.Println(err)
 		return
 	}
-	batch := []pusher.Delivery{
+	batch := []sumu.Delivery{
 		{MessageID: "m1", Body: []byte(`{"id":"n1","users":["ann"],"data":{"order":7}}`)},
 		{MessageID: "m2", Body: []byte(`{"users":`)},
 	}

@@ -40,11 +40,11 @@ func (l *line) Requeue(_ context.Context, n sumu.Notification, delay time.Durati
 }
 
 // take empties the queue, as the deliveries of a transport.
-func (l *line) take(t testing.TB) []pusher.Delivery {
+func (l *line) take(t testing.TB) []sumu.Delivery {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var out []pusher.Delivery
+	var out []sumu.Delivery
 	for i, s := range l.sent {
 		out = append(out, deliver(t, fmt.Sprintf("child-%s-%d", s.n.Part, i), s.n))
 	}
@@ -52,16 +52,16 @@ func (l *line) take(t testing.TB) []pusher.Delivery {
 	return out
 }
 
-func deliver(t testing.TB, id string, n sumu.Notification) pusher.Delivery {
+func deliver(t testing.TB, id string, n sumu.Notification) sumu.Delivery {
 	t.Helper()
 	body, err := n.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pusher.Delivery{Body: body, MessageID: id}
+	return sumu.Delivery{Body: body, MessageID: id}
 }
 
-func raw(id, body string) pusher.Delivery { return pusher.Delivery{Body: []byte(body), MessageID: id} }
+func raw(id, body string) sumu.Delivery { return sumu.Delivery{Body: []byte(body), MessageID: id} }
 
 // faultyRecords fails as told.
 type faultyRecords struct {
@@ -147,7 +147,7 @@ func (b *bench) another(t testing.TB, optFns ...any) *pusher.Worker {
 }
 
 // one handles a single message.
-func (b *bench) one(t testing.TB, d pusher.Delivery) pusher.Outcome {
+func (b *bench) one(t testing.TB, d sumu.Delivery) sumu.Outcome {
 	t.Helper()
 	return b.worker.Handle(t.Context(), d)[0]
 }

@@ -13,14 +13,14 @@ import (
 
 // item is one delivery on its way through a call.
 type item struct {
-	d     Delivery
+	d     sumu.Delivery
 	n     sumu.Notification
 	err   error  // why the body is refused
 	key   string // of its record; "": there is none
 	print string
 	first *item // an earlier delivery of the same message in the same batch
 
-	out  Outcome
+	out  sumu.Outcome
 	over bool // out is final
 
 	ours   bool   // this worker is to post it
@@ -49,7 +49,7 @@ func (it *item) fail(op string, err error, after time.Duration) {
 // It stops posting before the deadline of ctx, early enough to settle and to
 // requeue what is left: a fifth of the time it was given, at most 2 s. When ctx
 // ends before, it goes on for up to 2 s to settle what was posted.
-func (w *Worker) Handle(ctx context.Context, batch ...Delivery) []Outcome {
+func (w *Worker) Handle(ctx context.Context, batch ...sumu.Delivery) []sumu.Outcome {
 	items := w.open(batch)
 	blocked := make(map[string]bool) // groups
 	enough := w.enough(ctx)
@@ -82,7 +82,7 @@ func (w *Worker) Handle(ctx context.Context, batch ...Delivery) []Outcome {
 		}
 		pending = later
 	}
-	outcomes := make([]Outcome, len(items))
+	outcomes := make([]sumu.Outcome, len(items))
 	for i, it := range items {
 		if it.first != nil {
 			it.out = it.first.out
@@ -116,7 +116,7 @@ var (
 )
 
 // open reads the bodies.
-func (w *Worker) open(batch []Delivery) []*item {
+func (w *Worker) open(batch []sumu.Delivery) []*item {
 	items := make([]*item, len(batch))
 	first := make(map[string]*item, len(batch))
 	for i, d := range batch {

@@ -17,7 +17,6 @@ import (
 	"github.com/sumu-live/sumu/connstore/dynamostore"
 	"github.com/sumu-live/sumu/gateway"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
-	"github.com/sumu-live/sumu/pusher"
 )
 
 // run serves until ctx ends, or the listener or the queue fails, then shuts
@@ -100,17 +99,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener) error {
 
 // poll delivers what the queue holds until ctx ends.
 func (n *node) poll(ctx context.Context) error {
-	return sqsnotify.Poll(ctx, n.queue, n.settings.queueURL, func(ctx context.Context, msgs []sqsnotify.Message) []error {
-		batch := make([]pusher.Delivery, len(msgs))
-		for i, m := range msgs {
-			batch[i] = pusher.Delivery{Body: m.Body, MessageID: m.ID, Group: m.Group}
-		}
-		errs := make([]error, len(msgs))
-		for i, o := range n.worker.Handle(ctx, batch...) {
-			errs[i] = sqsnotify.RetryAfter(o.Err, o.RetryAfter)
-		}
-		return errs
-	}, func(o *sqsnotify.PollOptions) {
+	return sqsnotify.Poll(ctx, n.queue, n.settings.queueURL, n.worker.Handle, func(o *sqsnotify.PollOptions) {
 		o.Pollers = 2
 		// How soon another node has what one that died, or went while an answer
 		// of SQS was on its way, had taken.

@@ -75,15 +75,15 @@ func (r real) subscribe(t *testing.T, name string, raw bool) (topicARN, queueURL
 }
 
 // receive polls the queue until n messages are handled.
-func (r real) receive(t *testing.T, queueURL string, n int) (got []sqsnotify.Message) {
+func (r real) receive(t *testing.T, queueURL string, n int) (got []sumu.Delivery) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
-	err := sqsnotify.Poll(ctx, r.sqs, queueURL, func(_ context.Context, msgs []sqsnotify.Message) []error {
+	err := sqsnotify.Poll(ctx, r.sqs, queueURL, func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
 		if got = append(got, msgs...); len(got) >= n {
 			stop()
 		}
-		return make([]error, len(msgs))
+		return make([]sumu.Outcome, len(msgs))
 	}, func(o *sqsnotify.PollOptions) { o.Wait = time.Second })
 	if err != nil || len(got) < n {
 		t.Fatalf("Poll: %v, after %d of %d messages", err, len(got), n)

@@ -57,28 +57,28 @@ func createQueue(t *testing.T, client *sqs.Client, name string, attributes map[s
 // receiver polls a queue until it has got what it wants.
 type receiver struct {
 	mu   sync.Mutex
-	got  []sqsnotify.Message
+	got  []sumu.Delivery
 	stop context.CancelFunc
 }
 
 // receive polls until n messages are handled; handle may be nil.
-func receive(t *testing.T, client *sqs.Client, url string, n int, handle func(sqsnotify.Message) error) []sqsnotify.Message {
+func receive(t *testing.T, client *sqs.Client, url string, n int, handle func(sumu.Delivery) error) []sumu.Delivery {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	r := receiver{stop: stop}
-	err := sqsnotify.Poll(ctx, client, url, func(_ context.Context, msgs []sqsnotify.Message) []error {
-		errs := make([]error, len(msgs))
+	err := sqsnotify.Poll(ctx, client, url, func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
+		errs := make([]sumu.Outcome, len(msgs))
 		for i, m := range msgs {
 			if handle != nil {
-				errs[i] = handle(m)
+				errs[i].Err = handle(m)
 			}
 		}
 		return errs
 	}, func(o *sqsnotify.PollOptions) {
 		o.Wait, o.Backoff = time.Second, time.Millisecond
 		o.Visibility = 3 * time.Second // An answer that is lost hides its messages for so long.
-		o.Settled = func(_ context.Context, m sqsnotify.Message, err error) {
+		o.Settled = func(_ context.Context, m sumu.Delivery, err error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if err == nil {
@@ -125,7 +125,7 @@ func TestRealQueue(t *testing.T) {
 	ids := make(map[string]bool)
 	for _, m := range receive(t, client, url, 27, nil) {
 		if m.Receives < 1 || m.SentAt.IsZero() { // More than 1 where an answer of the server was lost.
-			t.Errorf("%s: %d receives, sent at %v", m.ID, m.Receives, m.SentAt)
+			t.Errorf("%s: %d receives, sent at %v", m.MessageID, m.Receives, m.SentAt)
 		}
 		if string(m.Body) == wrapped {
 			ids["backend"] = m.Attributes["user_id"] == "ann" && m.Attributes["connection_id"] == "abc=" &&
@@ -168,7 +168,7 @@ func TestRealFIFO(t *testing.T) {
 	}
 	got := make(map[string][]string)
 	failed := false
-	messages := receive(t, client, url, 13, func(m sqsnotify.Message) error {
+	messages := receive(t, client, url, 13, func(m sumu.Delivery) error {
 		if strings.Contains(string(m.Body), `"n6"`) && !failed {
 			failed = true
 			return errors.New("once more")
@@ -208,9 +208,9 @@ func TestRealRedrive(t *testing.T) {
 	receives := make(chan int, 10)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- sqsnotify.Poll(ctx, client, url, func(_ context.Context, msgs []sqsnotify.Message) []error {
+		ended <- sqsnotify.Poll(ctx, client, url, func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
 			receives <- msgs[0].Receives
-			return []error{errors.New("poison")}
+			return []sumu.Outcome{{Err: errors.New("poison")}}
 		}, func(o *sqsnotify.PollOptions) { o.Wait, o.Backoff = time.Second, time.Millisecond })
 	}()
 	for want := range 2 {

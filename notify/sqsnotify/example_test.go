@@ -157,17 +157,8 @@ func ExamplePoll() {
 		fmt.Println(err)
 		return
 	}
-	err = sqsnotify.Poll(ctx, queue, queueURL, func(ctx context.Context, msgs []sqsnotify.Message) []error {
-		batch := make([]pusher.Delivery, len(msgs))
-		for i, m := range msgs {
-			batch[i] = pusher.Delivery{Body: m.Body, MessageID: m.ID, Group: m.Group}
-		}
-		errs := make([]error, len(msgs))
-		for i, o := range worker.Handle(ctx, batch...) {
-			errs[i] = sqsnotify.RetryAfter(o.Err, o.RetryAfter)
-		}
-		return errs
-	}, func(o *sqsnotify.PollOptions) { o.Pollers = 4 })
+	err = sqsnotify.Poll(ctx, queue, queueURL, worker.Handle,
+		func(o *sqsnotify.PollOptions) { o.Pollers = 4 })
 	fmt.Println("ended:", err)
 	// Output:
 	// posted to laptop: {"type":"order"}
@@ -176,19 +167,16 @@ func ExamplePoll() {
 }
 
 // A consumer of what clients send.
-func ExampleMessage() {
+func ExampleEach() {
 	ctx, stop := context.WithCancel(context.Background())
 	queue := &printingQueue{body: `{"buy": 7}`, removed: stop}
 	err := sqsnotify.Poll(ctx, queue, "https://sqs.eu-central-1.amazonaws.com/123456789012/orders",
-		func(_ context.Context, msgs []sqsnotify.Message) []error {
-			errs := make([]error, len(msgs))
-			for i, m := range msgs {
-				var order struct{ Buy int }
-				errs[i] = json.Unmarshal(m.Body, &order)
-				fmt.Println("order:", order.Buy, errs[i])
-			}
-			return errs
-		})
+		sqsnotify.Each(func(_ context.Context, d sumu.Delivery) error {
+			var order struct{ Buy int }
+			err := json.Unmarshal(d.Body, &order)
+			fmt.Println("order:", order.Buy, err)
+			return err
+		}))
 	fmt.Println("ended:", err)
 	// Output:
 	// order: 7 <nil>

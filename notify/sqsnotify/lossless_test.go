@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/internal/leak"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
 )
@@ -100,13 +101,13 @@ func (c *consumers) run(life time.Duration, killed bool) {
 		if killed {
 			defer context.AfterFunc(ctx, p.kill)()
 		}
-		err := sqsnotify.Poll(ctx, p, queueURL, func(ctx context.Context, msgs []sqsnotify.Message) []error {
-			return c.handle(ctx, p, msgs)
+		err := sqsnotify.Poll(ctx, p, queueURL, func(ctx context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
+			return c.handle(ctx, p, msgs...)
 		}, func(o *sqsnotify.PollOptions) {
 			o.Pollers, o.Visibility, o.Timeout, o.Grace = 2, 6*time.Second, time.Minute, 5*time.Second
-			o.Settled = func(_ context.Context, m sqsnotify.Message, err error) {
+			o.Settled = func(_ context.Context, m sumu.Delivery, err error) {
 				if err == nil {
-					reported.Store(m.ID, true)
+					reported.Store(m.MessageID, true)
 				}
 			}
 		})
@@ -123,7 +124,7 @@ func (c *consumers) run(life time.Duration, killed bool) {
 	})
 }
 
-func (c *consumers) handle(ctx context.Context, p *process, msgs []sqsnotify.Message) []error {
+func (c *consumers) handle(ctx context.Context, p *process, msgs ...sumu.Delivery) []sumu.Outcome {
 	select {
 	case <-time.After(c.upTo(20 * time.Second)):
 	case <-ctx.Done():
@@ -131,11 +132,11 @@ func (c *consumers) handle(ctx context.Context, p *process, msgs []sqsnotify.Mes
 	if c.chance(20) {
 		panic("oops")
 	}
-	errs := make([]error, len(msgs))
+	errs := make([]sumu.Outcome, len(msgs))
 	for i, m := range msgs {
 		switch {
 		case c.chance(5):
-			errs[i] = errors.New("not now")
+			errs[i].Err = errors.New("not now")
 		case p.err() == nil:
 			c.mu.Lock()
 			c.handled[string(m.Body)]++

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/notify/internal/outbox"
 )
 
@@ -23,51 +24,16 @@ type PollAPI interface {
 	ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, optFns ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
 }
 
-// Message is one message of a queue.
-type Message struct {
-	ID string // SQS's, unique to the message
-	// Body is what was sent. Of a message that a topic put into the queue it is
-	// what was published, without SNS's envelope.
-	Body []byte
-	// Attributes are the message attributes but binary ones, as text: those of
-	// the envelope if there was one.
-	Attributes map[string]string
-	Group      string // of a FIFO queue
-	// Receives is how often the message was received, this time included: at
-	// least 1, approximate.
-	Receives int
-	SentAt   time.Time // to the millisecond; zero when SQS does not tell
-}
-
-// Handler handles 1 to 10 messages and returns one outcome for each: nil means
-// that it was dealt with and is not needed any more, an error that it must come
-// again: after a while, or when the error says; see [RetryAfter]. If there are
-// not as many outcomes as messages, or the handler panics (see [sumu.PanicError]), all
-// of them come again.
+// Handler handles 1 to 10 messages of a queue and returns one outcome for each:
+// the method Handle of a pusher.Worker is one. Without an Err the message is
+// removed; with one it comes again, after [sumu.Outcome]'s RetryAfter (rounded
+// up to seconds, at most 12 hours) or else Poll's own back-off. If there are not
+// as many outcomes as messages, or the handler panics (see [sumu.PanicError]),
+// all of them come again.
 //
 // The messages of a FIFO queue are in the order of their groups. To keep it,
 // return an error for those of a group that follow one that failed.
-type Handler func(ctx context.Context, msgs []Message) []error
-
-// RetryAfter returns err, of which [Poll] reads when the message is to come
-// again: after d, which is rounded up to seconds, at most 12 hours. With an err
-// of nil or a d of 0 or less it returns err itself. Poll understands any error
-// with a method RetryAfter() time.Duration; one that returns 0 means at once.
-func RetryAfter(err error, d time.Duration) error {
-	if err == nil || d <= 0 {
-		return err
-	}
-	return &retryAfter{err, d}
-}
-
-type retryAfter struct {
-	err   error
-	after time.Duration
-}
-
-func (e *retryAfter) Error() string             { return e.err.Error() }
-func (e *retryAfter) Unwrap() error             { return e.err }
-func (e *retryAfter) RetryAfter() time.Duration { return e.after }
+type Handler func(ctx context.Context, batch ...sumu.Delivery) []sumu.Outcome
 
 // PollOptions tune [Poll]. The zero value of a field is its default.
 type PollOptions struct {
@@ -109,7 +75,7 @@ type PollOptions struct {
 	// was handled and is removed from the queue; else it comes again, because of
 	// the handler's error or because it could not be removed. Called from
 	// several goroutines. nil: nobody is told.
-	Settled func(ctx context.Context, m Message, err error)
+	Settled func(ctx context.Context, d sumu.Delivery, err error)
 	// Logger is told of requests to SQS that fail. nil: nobody is told.
 	Logger *slog.Logger
 }
@@ -124,7 +90,7 @@ func (o *PollOptions) complete() error {
 	o.Backoff = cmp.Or(o.Backoff, time.Second)
 	o.MaxBackoff = cmp.Or(o.MaxBackoff, 5*time.Minute)
 	if o.Settled == nil {
-		o.Settled = func(context.Context, Message, error) {}
+		o.Settled = func(context.Context, sumu.Delivery, error) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

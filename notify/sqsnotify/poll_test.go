@@ -30,10 +30,10 @@ func poll(t *testing.T, api sqsnotify.PollAPI, handle sqsnotify.Handler, optFns 
 	ctx, stop := context.WithCancel(t.Context())
 	p := &polling{stop: stop, ended: make(chan error, 1), settled: make(map[string][]error)}
 	optFns = append(optFns, func(o *sqsnotify.PollOptions) {
-		o.Settled = func(_ context.Context, m sqsnotify.Message, err error) {
+		o.Settled = func(_ context.Context, m sumu.Delivery, err error) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.settled[m.ID] = append(p.settled[m.ID], err)
+			p.settled[m.MessageID] = append(p.settled[m.MessageID], err)
 		}
 	})
 	go func() { p.ended <- sqsnotify.Poll(ctx, api, queueURL, handle, optFns...) }()
@@ -57,7 +57,9 @@ func (p *polling) outcomes(id string) []error {
 	return slices.Clone(p.settled[id])
 }
 
-func handled(_ context.Context, msgs []sqsnotify.Message) []error { return make([]error, len(msgs)) }
+func handled(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
+	return make([]sumu.Outcome, len(msgs))
+}
 
 // inBubble runs a test with a clock of its own, in which a goroutine that is
 // left behind fails it.
@@ -75,16 +77,16 @@ func TestPollHandles(t *testing.T) {
 		}
 		var mu sync.Mutex
 		var got []string
-		p := poll(t, q, func(_ context.Context, msgs []sqsnotify.Message) []error {
+		p := poll(t, q, func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, m := range msgs {
 				got = append(got, string(m.Body))
-				if m.Receives != 1 || m.SentAt.IsZero() || m.ID == "" {
+				if m.Receives != 1 || m.SentAt.IsZero() || m.MessageID == "" {
 					t.Errorf("message %+v", m)
 				}
 			}
-			return make([]error, len(msgs))
+			return make([]sumu.Outcome, len(msgs))
 		})
 		synctest.Wait()
 		if len(got) != 25 || len(q.left()) > 0 || q.count("delete") != 3 {
@@ -111,15 +113,15 @@ func TestPollOutcomes(t *testing.T) {
 		q.put("good", "bad", "good")
 		start := time.Now()
 		var at []time.Duration
-		handle := func(_ context.Context, msgs []sqsnotify.Message) []error {
-			errs := make([]error, len(msgs))
+		handle := func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
+			errs := make([]sumu.Outcome, len(msgs))
 			for i, m := range msgs {
 				if string(m.Body) == "bad" {
 					at = append(at, time.Since(start))
 					if m.Receives != len(at) {
 						t.Errorf("receive %d counts as %d", len(at), m.Receives)
 					}
-					errs[i] = errors.New("not now")
+					errs[i].Err = errors.New("not now")
 				}
 			}
 			return errs
@@ -142,39 +144,27 @@ func TestPollOutcomes(t *testing.T) {
 	})
 }
 
-// atOnce is an error that says when the message is to come again.
-type atOnce struct{ error }
-
-func (atOnce) RetryAfter() time.Duration { return 0 }
-
 func TestPollRetryAfter(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		q := new(queue)
 		q.put("m")
 		start := time.Now()
 		var at []time.Duration
-		p := poll(t, q, func(context.Context, []sqsnotify.Message) []error {
+		p := poll(t, q, func(context.Context, ...sumu.Delivery) []sumu.Outcome {
 			at = append(at, time.Since(start))
-			switch leased := errors.New("leased"); len(at) {
-			case 1:
-				return []error{&sumu.Error{Op: "wrapped", Err: sqsnotify.RetryAfter(leased, 47*time.Second)}}
-			case 2:
-				return []error{atOnce{leased}}
+			if len(at) == 1 {
+				return []sumu.Outcome{{Err: errors.New("leased"), RetryAfter: 47 * time.Second}}
 			}
-			return []error{nil}
+			return []sumu.Outcome{{}}
 		})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if want := []time.Duration{0, 47 * time.Second, 47 * time.Second}; !slices.Equal(at, want) {
+		if want := []time.Duration{0, 47 * time.Second}; !slices.Equal(at, want) {
 			t.Errorf("handled at %v, want %v", at, want)
 		}
 		p.end(t)
-		if got := p.settled["m1"]; len(got) != 3 || got[0].Error() != "wrapped: leased" {
+		if got := p.settled["m1"]; len(got) != 2 || got[0].Error() != "leased" {
 			t.Errorf("settled: %v", got)
-		}
-		failed := errors.New("failed")
-		if sqsnotify.RetryAfter(nil, time.Second) != nil || sqsnotify.RetryAfter(failed, 0) != failed || !errors.Is(sqsnotify.RetryAfter(failed, 1), failed) {
-			t.Error("RetryAfter changes what the error is")
 		}
 	})
 }
@@ -185,10 +175,10 @@ func TestPollExtends(t *testing.T) {
 		q := new(queue)
 		q.put("a", "b")
 		calls := 0
-		p := poll(t, q, func(_ context.Context, msgs []sqsnotify.Message) []error {
+		p := poll(t, q, func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
 			calls++
 			time.Sleep(200 * time.Second)
-			return make([]error, len(msgs))
+			return make([]sumu.Outcome, len(msgs))
 		}, func(o *sqsnotify.PollOptions) { o.Visibility, o.Pollers = 30*time.Second, 3 })
 		time.Sleep(300 * time.Second)
 		synctest.Wait()

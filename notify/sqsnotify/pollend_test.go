@@ -32,12 +32,12 @@ func TestPollEndsGracefully(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				q := new(queue)
 				q.put("a")
-				p := poll(t, q, func(ctx context.Context, msgs []sqsnotify.Message) []error {
+				p := poll(t, q, func(ctx context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
 					select {
 					case <-time.After(tt.takes):
-						return make([]error, len(msgs))
+						return make([]sumu.Outcome, len(msgs))
 					case <-ctx.Done():
-						return []error{ctx.Err()}
+						return []sumu.Outcome{{Err: ctx.Err()}}
 					}
 				}, func(o *sqsnotify.PollOptions) { o.Grace = tt.grace })
 				synctest.Wait()
@@ -71,7 +71,7 @@ func TestPollReleasesWhatCameTooLate(t *testing.T) {
 			}
 			return fault{}
 		}
-		err := sqsnotify.Poll(ctx, q, queueURL, func(context.Context, []sqsnotify.Message) []error {
+		err := sqsnotify.Poll(ctx, q, queueURL, func(context.Context, ...sumu.Delivery) []sumu.Outcome {
 			t.Error("they are handled")
 			return nil
 		})
@@ -91,10 +91,12 @@ func TestPollSurvives(t *testing.T) {
 		handle sqsnotify.Handler
 		logged string
 	}{
-		"a panic":           {func(_ context.Context, msgs []sqsnotify.Message) []error { panic(string(msgs[0].Body)) }, "panic of type string"},
-		"a run-time error":  {func(_ context.Context, msgs []sqsnotify.Message) []error { return make([]error, len(msgs[7].Body)) }, "out of range"},
-		"no outcomes":       {func(context.Context, []sqsnotify.Message) []error { return nil }, "0 outcomes for 2"},
-		"too many outcomes": {func(context.Context, []sqsnotify.Message) []error { return make([]error, 3) }, "3 outcomes for 2"},
+		"a panic": {func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome { panic(string(msgs[0].Body)) }, "panic of type string"},
+		"a run-time error": {func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
+			return make([]sumu.Outcome, len(msgs[7].Body))
+		}, "out of range"},
+		"no outcomes":       {func(context.Context, ...sumu.Delivery) []sumu.Outcome { return nil }, "0 outcomes for 2"},
+		"too many outcomes": {func(context.Context, ...sumu.Delivery) []sumu.Outcome { return make([]sumu.Outcome, 3) }, "3 outcomes for 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -102,11 +104,11 @@ func TestPollSurvives(t *testing.T) {
 				q.put("secret a", "secret b")
 				var log bytes.Buffer
 				calls := 0
-				p := poll(t, q, func(ctx context.Context, msgs []sqsnotify.Message) []error {
+				p := poll(t, q, func(ctx context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
 					if calls++; calls == 1 {
-						return tt.handle(ctx, msgs)
+						return tt.handle(ctx, msgs...)
 					}
-					return handled(ctx, msgs)
+					return handled(ctx, msgs...)
 				}, func(o *sqsnotify.PollOptions) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 				time.Sleep(time.Minute)
 				p.end(t)
@@ -150,9 +152,9 @@ func TestPollReceiveErrors(t *testing.T) {
 			}
 			return fault{}
 		}
-		err := sqsnotify.Poll(t.Context(), q, queueURL, func(_ context.Context, msgs []sqsnotify.Message) []error {
+		err := sqsnotify.Poll(t.Context(), q, queueURL, func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
 			time.Sleep(time.Second)
-			return make([]error, len(msgs))
+			return make([]sumu.Outcome, len(msgs))
 		}, func(o *sqsnotify.PollOptions) { o.Pollers = 4 })
 		if !errors.Is(err, sumu.ErrForbidden) || !errors.Is(err, denied) || !q.wasRemoved("m1") {
 			t.Errorf("got %v, left %v", err, q.left())
@@ -183,23 +185,23 @@ func TestPollSurvivesItsCaller(t *testing.T) {
 		}
 		q.put("a", "b")
 		ctx, stop := context.WithCancel(t.Context())
-		outcomes := make([]error, 2)
+		outcomes := make([]sumu.Outcome, 2)
 		reported := 0
 		var cause *sumu.PanicError
-		err := sqsnotify.Poll(ctx, q, queueURL, func(_ context.Context, msgs []sqsnotify.Message) []error {
+		err := sqsnotify.Poll(ctx, q, queueURL, func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
 			if msgs[0].Receives == 2 {
 				panic("again")
 			}
 			return outcomes
 		}, func(o *sqsnotify.PollOptions) {
-			o.Settled = func(_ context.Context, _ sqsnotify.Message, err error) {
+			o.Settled = func(_ context.Context, _ sumu.Delivery, err error) {
 				if reported++; errors.As(err, &cause) {
 					stop()
 				}
 				panic("oops")
 			}
 		})
-		if err != nil || reported != 3 || outcomes[0] != nil || cause == nil || cause.Value != "again" || len(cause.Stack) == 0 {
+		if err != nil || reported != 3 || outcomes[0].Err != nil || cause == nil || cause.Value != "again" || len(cause.Stack) == 0 {
 			t.Errorf("got %v, %d reports, outcomes %v, cause %+v", err, reported, outcomes, cause)
 		}
 	})
@@ -211,14 +213,14 @@ func TestPollTimesOut(t *testing.T) {
 		q := new(queue)
 		q.put("a")
 		var took []time.Duration
-		p := poll(t, q, func(ctx context.Context, _ []sqsnotify.Message) []error {
+		p := poll(t, q, func(ctx context.Context, _ ...sumu.Delivery) []sumu.Outcome {
 			start := time.Now()
 			<-ctx.Done()
 			took = append(took, time.Since(start))
 			if len(took) == 1 {
-				return []error{ctx.Err()}
+				return []sumu.Outcome{{Err: ctx.Err()}}
 			}
-			return []error{nil} // It was just done.
+			return []sumu.Outcome{{}} // It was just done.
 		}, func(o *sqsnotify.PollOptions) { o.Timeout = 40 * time.Second })
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
 )
 
@@ -42,10 +43,10 @@ func TestPollReads(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				q := new(queue)
 				q.add(tt.body, tt.attributes, 0)
-				var got []sqsnotify.Message
-				p := poll(t, q, func(_ context.Context, msgs []sqsnotify.Message) []error {
+				var got []sumu.Delivery
+				p := poll(t, q, func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
 					got = append(got, msgs...)
-					return make([]error, len(msgs))
+					return make([]sumu.Outcome, len(msgs))
 				}, func(o *sqsnotify.PollOptions) { o.Raw = tt.raw })
 				synctest.Wait()
 				p.end(t)
@@ -86,7 +87,7 @@ func TestPollAsks(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				a := &asked{queue: new(queue)}
 				var atOnce, most int
-				p := poll(t, a, func(_ context.Context, msgs []sqsnotify.Message) []error {
+				p := poll(t, a, func(_ context.Context, msgs ...sumu.Delivery) []sumu.Outcome {
 					a.mu.Lock()
 					atOnce++
 					most = max(most, atOnce)
@@ -95,7 +96,7 @@ func TestPollAsks(t *testing.T) {
 					a.mu.Lock()
 					atOnce--
 					a.mu.Unlock()
-					return make([]error, len(msgs))
+					return make([]sumu.Outcome, len(msgs))
 				}, tt.set)
 				synctest.Wait()
 				if len(a.in) != tt.pollers {

@@ -32,7 +32,7 @@ type poller struct {
 
 // received is a message and what names it to SQS.
 type received struct {
-	Message
+	sumu.Delivery
 	handle string
 }
 
@@ -95,11 +95,11 @@ func (p *poller) receive() ([]received, error) {
 func seconds(d time.Duration) int32 { return int32((d + time.Second - 1) / time.Second) }
 
 func (p *poller) read(m *types.Message) received {
-	r := received{handle: aws.ToString(m.ReceiptHandle), Message: Message{
-		ID:       aws.ToString(m.MessageId),
-		Body:     []byte(aws.ToString(m.Body)),
-		Group:    m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)],
-		Receives: 1,
+	r := received{handle: aws.ToString(m.ReceiptHandle), Delivery: sumu.Delivery{
+		MessageID: aws.ToString(m.MessageId),
+		Body:      []byte(aws.ToString(m.Body)),
+		Group:     m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)],
+		Receives:  1,
 	}}
 	if n, err := strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)]); err == nil {
 		r.Receives = max(n, 1)
@@ -134,7 +134,7 @@ func (p *poller) work(batch []received) {
 }
 
 // call has the batch handled, and returns one outcome for each of it.
-func (p *poller) call(batch []received) (outcomes []error) {
+func (p *poller) call(batch []received) (outcomes []sumu.Outcome) {
 	ctx, cancel := context.WithTimeout(p.working, p.o.Timeout)
 	defer cancel()
 	// Extending ends with the call: later it would hide again what is made
@@ -148,11 +148,11 @@ func (p *poller) call(batch []received) (outcomes []error) {
 			outcomes = all(len(batch), &sumu.Error{Op: "handler", Kind: sumu.ErrUnavailable, Err: cause})
 		}
 	}()
-	msgs := make([]Message, len(batch))
+	deliveries := make([]sumu.Delivery, len(batch))
 	for i := range batch {
-		msgs[i] = batch[i].Message
+		deliveries[i] = batch[i].Delivery
 	}
-	outcomes = p.handle(ctx, msgs)
+	outcomes = p.handle(ctx, deliveries...)
 	if len(outcomes) != len(batch) {
 		err := &sumu.Error{Op: fmt.Sprintf("handler: %d outcomes for %d messages", len(outcomes), len(batch)), Kind: sumu.ErrInvalid}
 		p.o.Logger.Error("sqs: outcomes", "error", err)
@@ -161,10 +161,10 @@ func (p *poller) call(batch []received) (outcomes []error) {
 	return slices.Clone(outcomes) // They are the handler's to keep.
 }
 
-func all(n int, err error) []error {
-	errs := make([]error, n)
-	for i := range errs {
-		errs[i] = err
+func all(n int, err error) []sumu.Outcome {
+	outcomes := make([]sumu.Outcome, n)
+	for i := range outcomes {
+		outcomes[i].Err = err
 	}
-	return errs
+	return outcomes
 }

@@ -27,48 +27,47 @@ type visibility struct {
 }
 
 // settle removes what was handled, and has the rest come again.
-func (p *poller) settle(batch []received, outcomes []error) {
+func (p *poller) settle(batch []received, outcomes []sumu.Outcome) {
 	// The batch is settled whether or not Poll is to end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.working), settleTime)
 	defer cancel()
 	var done []int
 	var failed []visibility
-	for i, err := range outcomes {
-		if err == nil {
+	for i := range outcomes {
+		if outcomes[i].Err == nil {
 			done = append(done, i)
 		} else {
-			failed = append(failed, visibility{batch[i].handle, seconds(p.until(&batch[i], err))})
+			failed = append(failed, visibility{batch[i].handle, seconds(p.until(&batch[i], &outcomes[i]))})
 		}
 	}
 	for k, err := range p.remove(ctx, batch, done) {
-		outcomes[done[k]] = err
+		outcomes[done[k]].Err = err
 		if err != nil {
 			p.o.Logger.Warn("sqs: a message was handled and not removed; it comes again",
-				"id", batch[done[k]].ID, "error", err)
+				"id", batch[done[k]].MessageID, "error", err)
 		}
 	}
 	p.hide(ctx, failed, settleLimits)
 	for i := range batch {
-		p.settled(ctx, batch[i].Message, outcomes[i])
+		p.settled(ctx, batch[i].Delivery, outcomes[i].Err)
 	}
 }
 
 // settled reports a message. A panic there is no reason to end the process.
-func (p *poller) settled(ctx context.Context, m Message, err error) {
+func (p *poller) settled(ctx context.Context, d sumu.Delivery, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.o.Logger.Error("sqs: settled", "error", &sumu.PanicError{Value: v})
 		}
 	}()
-	p.o.Settled(ctx, m, err)
+	p.o.Settled(ctx, d, err)
 }
 
 // until is when a message that failed comes again.
-func (p *poller) until(m *received, err error) time.Duration {
-	var after interface{ RetryAfter() time.Duration }
+func (p *poller) until(m *received, out *sumu.Outcome) time.Duration {
 	switch {
-	case errors.As(err, &after):
-		return min(max(after.RetryAfter(), 0), maxVisibility-time.Minute) // SQS counts from the receipt.
+	case out.RetryAfter > 0:
+		return min(out.RetryAfter, maxVisibility-time.Minute) // SQS counts from the receipt.
 	case p.working.Err() != nil:
 		return 0 // Its handler was cut short: another consumer may go on at once.
 	}

@@ -33,7 +33,7 @@ func newStream(w *world, records sumu.StateStore) *stream {
 	worker := must(pusher.NewWorker(w.push, s, func(o *pusher.WorkerOptions) { o.Records = records }))
 	s.handler = must(awslambda.NewPusher(worker, func(o *awslambda.PusherOptions) {
 		o.Decode = events.Records
-		o.Reject = func(_ context.Context, d pusher.Delivery, _ error) error {
+		o.Reject = func(_ context.Context, d sumu.Delivery, _ error) error {
 			s.rejected = append(s.rejected, string(d.Body))
 			return nil
 		}

@@ -148,13 +148,13 @@ func (q *queue) Requeue(_ context.Context, n sumu.Notification, _ time.Duration)
 }
 
 // take empties the queue, as the deliveries of a transport.
-func (q *queue) take(t testing.TB) []pusher.Delivery {
+func (q *queue) take(t testing.TB) []sumu.Delivery {
 	t.Helper()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var out []pusher.Delivery
+	var out []sumu.Delivery
 	for _, n := range q.sent {
-		out = append(out, pusher.Delivery{Body: must(n.MarshalJSON()), MessageID: "q" + n.Key()})
+		out = append(out, sumu.Delivery{Body: must(n.MarshalJSON()), MessageID: "q" + n.Key()})
 	}
 	q.sent = nil
 	return out

@@ -60,7 +60,7 @@ func TestDefectPostErrorsLost(t *testing.T) {
 	rec.On("gone").FailAll(sumu.ErrGone)
 	worker := newWorker(newPusher(t, store, rec, func(o *pusher.Options) { o.Tries = 2 }), store, q)
 
-	first := worker.Handle(t.Context(), pusher.Delivery{Body: []byte(`{"id":"n","users":[],"data":1}`), MessageID: "m"})[0]
+	first := worker.Handle(t.Context(), sumu.Delivery{Body: []byte(`{"id":"n","users":[],"data":1}`), MessageID: "m"})[0]
 	if r := first.Result; first.Err != nil || r.Delivered != 2 || r.Gone != 1 || r.Failed != 1 || r.Requeued != 1 {
 		t.Fatalf("%+v, %v", r, first.Err)
 	}
@@ -231,7 +231,7 @@ func TestDefectTimeoutRepeatsAll(t *testing.T) {
 			put(t, store, fmt.Sprint("u", i), fmt.Sprint("c", i))
 		}
 		worker := newWorker(newPusher(t, store, sent, func(o *pusher.Options) { o.Concurrency = 5 }), store, q)
-		batch := []pusher.Delivery{{Body: []byte(`{"id":"n","users":[],"data":1}`), MessageID: "m"}}
+		batch := []sumu.Delivery{{Body: []byte(`{"id":"n","users":[],"data":1}`), MessageID: "m"}}
 		var reached []int
 		for range 10 {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)

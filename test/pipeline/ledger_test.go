@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/sumu-live/sumu"
-	"github.com/sumu-live/sumu/pusher"
 )
 
 // ledger is what the posts of processes came to, call by call of the worker's
@@ -53,7 +52,7 @@ func (w *wire) book(ctx context.Context, p post, resp *http.Response) {
 }
 
 // settle ends a call.
-func (w *wire) settle(c *call, o pusher.Outcome) {
+func (w *wire) settle(c *call, o sumu.Outcome) {
 	if c == nil {
 		return
 	}

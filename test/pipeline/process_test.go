@@ -189,19 +189,13 @@ func (w *world) run(t *testing.T, network *wire, tune tuning) *process {
 }
 
 func (p *process) handler(worker *pusher.Worker) sqsnotify.Handler {
-	return func(ctx context.Context, msgs []sqsnotify.Message) []error {
+	return func(ctx context.Context, batch ...sumu.Delivery) []sumu.Outcome {
 		ctx, call := p.open(ctx)
-		batch := make([]pusher.Delivery, len(msgs))
-		for i, m := range msgs {
-			batch[i] = pusher.Delivery{Body: m.Body, MessageID: m.ID, Group: m.Group}
-		}
-		errs := make([]error, len(msgs))
 		outcomes := worker.Handle(ctx, batch...)
 		p.countMu.Lock()
 		defer p.countMu.Unlock()
-		for i, o := range outcomes {
+		for _, o := range outcomes {
 			p.settle(call, o)
-			errs[i] = sqsnotify.RetryAfter(o.Err, o.RetryAfter)
 			if o.Err != nil {
 				p.outcomes = append(p.outcomes, o.Err)
 			}
@@ -214,7 +208,7 @@ func (p *process) handler(worker *pusher.Worker) sqsnotify.Handler {
 			sum.Requeued += o.Result.Requeued
 			p.results[o.Result.ID] = sum
 		}
-		return errs
+		return outcomes
 	}
 }
 

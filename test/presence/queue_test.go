@@ -248,17 +248,14 @@ func (w *world) consume(c cloud, url string, watcher *presence.Watcher) <-chan s
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- sqsnotify.Poll(ctx, c.sqs, url, func(ctx context.Context, msgs []sqsnotify.Message) []error {
-			errs := make([]error, len(msgs))
-			for i, m := range msgs {
-				r, err := handler.SQS(ctx, events.SQSEvent{Records: []events.SQSMessage{{MessageId: m.ID, Body: string(m.Body)}}})
-				if errs[i] = err; err == nil && len(r.BatchItemFailures) > 0 {
-					errs[i] = errDown
-				}
-				handled <- struct{}{}
+		ended <- sqsnotify.Poll(ctx, c.sqs, url, sqsnotify.Each(func(ctx context.Context, d sumu.Delivery) error {
+			r, err := handler.SQS(ctx, events.SQSEvent{Records: []events.SQSMessage{{MessageId: d.MessageID, Body: string(d.Body)}}})
+			if err == nil && len(r.BatchItemFailures) > 0 {
+				err = errDown
 			}
-			return errs
-		}, func(o *sqsnotify.PollOptions) { o.Wait, o.Grace = time.Second, -1 })
+			handled <- struct{}{}
+			return err
+		}), func(o *sqsnotify.PollOptions) { o.Wait, o.Grace = time.Second, -1 })
 	}()
 	w.t.Cleanup(func() {
 		cancel()

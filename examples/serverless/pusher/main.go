@@ -18,6 +18,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/awslambda"
 	"github.com/sumu-live/sumu/events"
 	"github.com/sumu-live/sumu/examples/serverless/internal/cloud"
@@ -78,7 +79,7 @@ func newHandler(e *env.Env, log *slog.Logger) (*awslambda.Pusher, error) {
 		}
 		if url := e.String("SUMU_REJECT_QUEUE_URL", ""); url != "" {
 			client := c.SQS()
-			o.Reject = func(ctx context.Context, d pusher.Delivery, _ error) error {
+			o.Reject = func(ctx context.Context, d sumu.Delivery, _ error) error {
 				return cloud.SendLater(ctx, client, url, string(d.Body), 0)
 			}
 		}

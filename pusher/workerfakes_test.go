@@ -92,6 +92,7 @@ type bench struct {
 	records *faultyRecords
 	sender  *sender
 	queue   *line
+	requeue sumu.Requeuer // of the workers that are made; the queue, unless another is given
 	push    *pusher.Pusher
 	worker  *pusher.Worker
 
@@ -126,7 +127,11 @@ func newBench(t testing.TB, optFns ...any) *bench {
 // another is one more worker over the same records.
 func (b *bench) another(t testing.TB, optFns ...any) *pusher.Worker {
 	t.Helper()
-	w, err := pusher.NewWorker(b.push, b.queue, func(o *pusher.WorkerOptions) {
+	requeue := b.requeue
+	if requeue == nil {
+		requeue = b.queue
+	}
+	w, err := pusher.NewWorker(b.push, requeue, func(o *pusher.WorkerOptions) {
 		o.Records = b.records
 		o.DeadLetter = func(_ context.Context, n sumu.Notification, reason error) error {
 			b.mu.Lock()

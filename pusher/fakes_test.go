@@ -87,10 +87,22 @@ type faultyStore struct {
 	byUser func(user string) error
 	all    func(yielded int) error // before each connection
 	get    func(ref sumu.ConnectionRef) error
+	hang   func(ctx context.Context) // before each of these
+}
+
+func (f *faultyStore) wait(ctx context.Context) error {
+	if f.hang != nil {
+		f.hang(ctx)
+	}
+	return ctx.Err()
 }
 
 func (f *faultyStore) ByUser(ctx context.Context, user string) iter.Seq2[sumu.Connection, error] {
 	return func(yield func(sumu.Connection, error) bool) {
+		if err := f.wait(ctx); err != nil {
+			yield(sumu.Connection{}, err)
+			return
+		}
 		if f.byUser != nil {
 			if err := f.byUser(user); err != nil {
 				yield(sumu.Connection{}, err)
@@ -103,6 +115,10 @@ func (f *faultyStore) ByUser(ctx context.Context, user string) iter.Seq2[sumu.Co
 
 func (f *faultyStore) All(ctx context.Context, seg sumu.Segment) iter.Seq2[sumu.Connection, error] {
 	return func(yield func(sumu.Connection, error) bool) {
+		if err := f.wait(ctx); err != nil {
+			yield(sumu.Connection{}, err)
+			return
+		}
 		n := 0
 		for c, err := range f.Store.All(ctx, seg) {
 			if f.all != nil {
@@ -120,6 +136,9 @@ func (f *faultyStore) All(ctx context.Context, seg sumu.Segment) iter.Seq2[sumu.
 }
 
 func (f *faultyStore) Get(ctx context.Context, ref sumu.ConnectionRef) (sumu.Connection, error) {
+	if err := f.wait(ctx); err != nil {
+		return sumu.Connection{}, err
+	}
 	if f.get != nil {
 		if err := f.get(ref); err != nil {
 			return sumu.Connection{}, err

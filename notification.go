@@ -52,8 +52,13 @@ type Notification struct {
 	// 27 lower-case letters and digits. ID and Part together are the key of a
 	// message.
 	Part string
-	// Attempt counts how often the targets were tried before.
+	// Attempt counts how often the targets were tried before, but for the times
+	// that failed by a fault which is not theirs.
 	Attempt int
+	// Since is when such faults (of the store, of the sender, of the way to it)
+	// began to keep the notification from its targets. Kept to the millisecond;
+	// zero: none do.
+	Since time.Time
 	// Segment is the part of all connections that is meant by Everyone, and
 	// where in it to go on.
 	Segment Segment
@@ -114,6 +119,8 @@ func (n *Notification) Validate() error {
 		return invalid("attempt is negative")
 	case n.Deadline.Unix() > maxUnixSeconds || n.Deadline.Unix() < -maxUnixSeconds:
 		return invalid("deadline is out of range")
+	case n.Since.Unix() > maxUnixSeconds || n.Since.Unix() < -maxUnixSeconds:
+		return invalid("since is out of range")
 	}
 	return n.Segment.Validate()
 }

@@ -28,6 +28,7 @@ type notificationJSON struct {
 	Deadline           json.Number     `json:"deadline,omitempty"` // epoch seconds
 	Part               string          `json:"part,omitempty"`
 	Attempt            int             `json:"attempt,omitempty"`
+	Since              int64           `json:"since,omitempty"` // epoch milliseconds
 	Segment            *Segment        `json:"segment,omitempty"`
 	After              string          `json:"after,omitempty"`
 	Framed             bool            `json:"framed,omitempty"`
@@ -57,6 +58,9 @@ func (n Notification) MarshalJSON() ([]byte, error) {
 	}
 	if !n.Deadline.IsZero() {
 		w.Deadline = json.Number(strconv.FormatFloat(float64(n.Deadline.UnixMilli())/1000, 'f', 3, 64))
+	}
+	if !n.Since.IsZero() {
+		w.Since = n.Since.UnixMilli()
 	}
 	if n.Segment != (Segment{}) {
 		w.Segment = &n.Segment
@@ -141,6 +145,9 @@ func (n *Notification) fromWire(w *notificationJSON, members map[string]json.Raw
 	if w.Segment != nil {
 		out.Segment = *w.Segment
 	}
+	if w.Since != 0 {
+		out.Since = time.UnixMilli(w.Since)
+	}
 	if w.Deadline != "" {
 		s, err := w.Deadline.Float64()
 		if err != nil || math.Abs(s) > maxUnixSeconds {
@@ -176,6 +183,7 @@ func (w *notificationJSON) fields() map[string]wireField {
 		"deadline":            {&w.Deadline, "a number of seconds since 1970"},
 		"part":                {&w.Part, "a string"},
 		"attempt":             {&w.Attempt, "a number"},
+		"since":               {&w.Since, "a number of milliseconds since 1970"},
 		"segment":             {&w.Segment, "an object with index and count"},
 		"after":               {&w.After, "a string"},
 		"framed":              {&w.Framed, "true or false"},

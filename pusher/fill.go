@@ -183,17 +183,16 @@ func (r *run) lookupFailed(pl *plan, rw *row) {
 		return
 	}
 	f := failedUnit{rw.unit.index, pl.last.ref}
-	if mayYet(rw.err) {
+	switch {
+	case isFault(rw.err):
+		pl.downUnits = append(pl.downUnits, f)
+	case sumu.Retryable(rw.err):
 		pl.failedUnits = append(pl.failedUnits, f)
-	} else {
+	default:
 		pl.lostUnits = append(pl.lostUnits, f)
 	}
 	pl.passed(rw.unit)
 }
-
-// mayYet reports whether a look-up may succeed later. A right that is missing
-// is one that somebody will add.
-func mayYet(err error) bool { return sumu.Retryable(err) || errors.Is(err, sumu.ErrForbidden) }
 
 // passed moves the search behind a unit: at its end, and at once where a stop
 // before its end must not have it looked up again.

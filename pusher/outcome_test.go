@@ -109,7 +109,7 @@ func TestRetry(t *testing.T) {
 			case c.UserID == "u1" && try < 3:
 				return sumu.ErrThrottled
 			case c.UserID == "u2":
-				return sumu.ErrUnavailable
+				return sumu.ErrThrottled
 			}
 			return nil
 		}}
@@ -145,7 +145,7 @@ func TestRetry(t *testing.T) {
 		if r.Failed != 1 || r.Requeued != 0 || len(r.Remainder) != 0 || len(r.GivenUp) != 1 {
 			t.Errorf("last attempt: %+v; want it given up", r)
 		}
-		if len(r.Failures) != 1 || !errors.Is(r.Failures[0].Err, sumu.ErrUnavailable) {
+		if len(r.Failures) != 1 || !errors.Is(r.Failures[0].Err, sumu.ErrThrottled) {
 			t.Errorf("failures %+v; want the reason", r.Failures)
 		}
 	})

@@ -35,9 +35,12 @@ type plan struct {
 	cut     error  // or cannot go on for now, because of this
 
 	again       []target     // that were tried and may yet succeed
+	down        []target     // that were tried, and failed by a fault of the sender
 	left        []target     // that were found and not tried
 	failedUnits []failedUnit // units that the store failed to look up
+	downUnits   []failedUnit // those that failed by a fault of it
 	lostUnits   []failedUnit // and those that it will never find
+	outlasted   bool         // by faults before this push: one more is the last
 }
 
 // unit is one look-up in the store: all connections, the subscribers of an
@@ -94,6 +97,7 @@ func (u unit) ref() sumu.ConnectionRef {
 func (p *Pusher) newPlan(n *sumu.Notification) *plan {
 	pl := &plan{n: n, result: sumu.Result{ID: n.ID, Part: n.Part}}
 	pl.reached.plan = pl
+	pl.outlasted = p.outlasted(n)
 	if err := p.prepare(pl); err != nil {
 		pl.result.Err = err
 		pl.found = true

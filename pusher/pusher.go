@@ -110,8 +110,15 @@ type Options struct {
 	Backoff time.Duration
 	// Attempts is how often the targets of a notification are pushed in all,
 	// over its remainders: what then may still succeed is failed. Default 5;
-	// 1 to 100.
+	// 1 to 100. A push that a fault of others cut short is no attempt; see MaxOutage.
 	Attempts int
+	// MaxOutage is for how long targets are pushed again that were not reached
+	// by a fault which is not theirs: a look-up failed, a post found its node
+	// down, timed out, or was refused for all; see [sumu.Notification.Since].
+	// What is not reached until then is failed. Choose at most the retention of
+	// the queue that remainders go to. Default 96 h, which is SQS's default
+	// retention (345,600 s, read 2026-11); 1 s to 14 days.
+	MaxOutage time.Duration
 	// PostTimeout is how long one post may take: it is given this much, and at
 	// most a sixteenth more. Default 10 s; 1 ms to 1 h.
 	PostTimeout time.Duration
@@ -163,6 +170,7 @@ func New(store sumu.Store, sender sumu.Sender, optFns ...func(*Options)) (*Pushe
 	o.Tries = cmp.Or(o.Tries, 3)
 	o.Backoff = cmp.Or(o.Backoff, 100*time.Millisecond)
 	o.Attempts = cmp.Or(o.Attempts, 5)
+	o.MaxOutage = cmp.Or(o.MaxOutage, 96*time.Hour)
 	o.PostTimeout = cmp.Or(o.PostTimeout, 10*time.Second)
 	o.PruneAge = cmp.Or(o.PruneAge, 5*time.Second)
 	o.PruneAge = max(o.PruneAge, 0)
@@ -183,6 +191,7 @@ func New(store sumu.Store, sender sumu.Sender, optFns ...func(*Options)) (*Pushe
 		inRange("Tries", o.Tries, 1, 10),
 		inRange("Backoff", o.Backoff, time.Millisecond, time.Minute),
 		inRange("Attempts", o.Attempts, 1, 100),
+		inRange("MaxOutage", o.MaxOutage, time.Second, 14*24*time.Hour),
 		inRange("PostTimeout", o.PostTimeout, time.Millisecond, time.Hour),
 	)
 	if err := errors.Join(errs...); err != nil {
@@ -246,6 +255,6 @@ func (p *Pusher) run(ctx context.Context, plans []*plan) {
 	shareTargets(plans)
 	newRun(ctx, p, plans).do()
 	for _, pl := range plans {
-		pl.finish(p.opts.Attempts)
+		pl.finish(p.opts.Attempts, p.opts.Now)
 	}
 }

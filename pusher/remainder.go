@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/sumu-live/sumu"
 )
@@ -23,20 +24,31 @@ const (
 const maxPart = 24
 
 // finish makes the children of a plan: notifications that hold what is left of
-// it. Retries count as an attempt. What was not reached does not, unless the
-// push came nowhere: else a push that never gets anywhere would go on for ever.
-func (pl *plan) finish(attempts int) {
-	retry := children{plan: pl, letter: "r", attempt: pl.n.Attempt + 1, attempts: attempts}
+// it. Retries count as an attempt. What was kept by a fault does not, but has
+// its time; and what was not reached has neither, unless the push came nowhere:
+// else a push that never gets anywhere would go on for ever.
+func (pl *plan) finish(attempts int, now func() time.Time) {
+	if pl.complete() {
+		return
+	}
+	tried := budget{attempt: pl.n.Attempt + 1, lost: pl.n.Attempt+1 >= attempts}
+	waits := budget{attempt: pl.n.Attempt, since: pl.since(now()), lost: pl.outlasted}
+	never := budget{attempt: attempts, lost: true}
+
+	retry := children{plan: pl, letter: "r", budget: tried}
 	retry.addTargets(pl.again)
 	retry.addFailed(pl.failedUnits)
-	lost := children{plan: pl, letter: "l", attempt: attempts, attempts: attempts}
+	retry.budget = waits
+	retry.addTargets(pl.down)
+	retry.addFailed(pl.downUnits)
+	lost := children{plan: pl, letter: "l", budget: never}
 	lost.addFailed(pl.lostUnits)
 
-	rest := children{plan: pl, letter: "c", attempt: pl.n.Attempt, attempts: attempts}
-	if pl.result.Targets == len(pl.left) {
-		rest.attempt++
+	rest := children{plan: pl, letter: "c", budget: budget{attempt: pl.n.Attempt}}
+	if pl.faulted() {
+		rest.budget = waits
 	}
-	if rest.lost() {
+	if rest.lost {
 		pl.result.Failed += len(pl.left)
 	} else {
 		pl.result.Requeued += len(pl.left)
@@ -46,24 +58,36 @@ func (pl *plan) finish(attempts int) {
 	case pl.found:
 	case pl.cut == nil:
 		rest.addUnits(pl.reached.index, pl.size(), pl.last)
-	case mayYet(pl.cut):
+	case isFault(pl.cut):
+		retry.addUnits(pl.reached.index, pl.size(), pl.last)
+	case sumu.Retryable(pl.cut):
+		retry.budget = tried
 		retry.addUnits(pl.reached.index, pl.size(), pl.last)
 	default:
 		lost.addUnits(pl.reached.index, pl.size(), pl.last)
 	}
 }
 
-// children are those of one kind.
-type children struct {
-	plan     *plan
-	letter   string
-	attempt  int
-	attempts int
-	count    int
+// complete reports whether nothing is left for children.
+func (pl *plan) complete() bool {
+	return pl.found && len(pl.again)+len(pl.down)+len(pl.left) == 0 &&
+		len(pl.failedUnits)+len(pl.downUnits)+len(pl.lostUnits) == 0
 }
 
-// lost reports whether the targets have been tried for the last time.
-func (c *children) lost() bool { return c.attempt >= c.attempts }
+// budget is what children may still spend: attempts, or time since faults began.
+type budget struct {
+	attempt int
+	since   time.Time
+	lost    bool // nothing: they have been tried for the last time
+}
+
+// children are those of one kind.
+type children struct {
+	plan   *plan
+	letter string
+	budget
+	count int
+}
 
 // addTargets adds connections by name. What was made for members of a channel
 // or subscribers of an event goes with them as it is.
@@ -217,7 +241,7 @@ func (c *children) resume(child *sumu.Notification) {
 func (c *children) child() sumu.Notification {
 	child := withoutTargets(c.plan.n)
 	child.Part = childPart(child.Part, c.letter, c.count)
-	child.Attempt = c.attempt
+	child.Attempt, child.Since = c.attempt, c.since
 	c.count++
 	return child
 }
@@ -226,12 +250,12 @@ func (c *children) child() sumu.Notification {
 func withoutTargets(n *sumu.Notification) sumu.Notification {
 	shell := *n
 	shell.Users, shell.Channels, shell.Connections, shell.Everyone, shell.Event = nil, nil, nil, false, nil
-	shell.Segment, shell.After = sumu.Segment{}, ""
+	shell.Segment, shell.After, shell.Since = sumu.Segment{}, "", time.Time{}
 	return shell.Clone()
 }
 
 func (c *children) add(child sumu.Notification) {
-	if c.lost() {
+	if c.lost {
 		c.plan.result.GivenUp = append(c.plan.result.GivenUp, child)
 	} else {
 		c.plan.result.Remainder = append(c.plan.result.Remainder, child)

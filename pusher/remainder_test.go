@@ -226,24 +226,31 @@ func TestStopsBeforeTheDeadline(t *testing.T) {
 }
 
 func TestPushWithoutProgressEnds(t *testing.T) {
-	store := new(memstore.Store)
-	fill(t, store, 3, 1)
-	p := newPusher(t, store, new(sender), func(o *pusher.Options) { o.Attempts = 3 })
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	queue := []sumu.Notification{everyone}
-	var given []sumu.Notification
-	for rounds := 0; len(queue) > 0; rounds++ {
-		if rounds > 3 {
-			t.Fatal("it goes on for ever")
+	synctest.Test(t, func(t *testing.T) {
+		store := new(memstore.Store)
+		fill(t, store, 3, 1)
+		p := newPusher(t, store, new(sender), func(o *pusher.Options) { o.MaxOutage = time.Minute })
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		begin := time.Now()
+		queue := []sumu.Notification{everyone}
+		var given []sumu.Notification
+		for len(queue) > 0 {
+			if time.Since(begin) > 2*time.Minute {
+				t.Fatal("it goes on for ever")
+			}
+			results, _ := p.Push(ctx, queue...)
+			queue = results[0].Remainder
+			given = append(given, results[0].GivenUp...)
+			time.Sleep(10 * time.Second)
 		}
-		results, _ := p.Push(ctx, queue...)
-		queue = results[0].Remainder
-		given = append(given, results[0].GivenUp...)
-	}
-	if len(given) != 1 || !given[0].Everyone {
-		t.Errorf("given up: %+v; want the notification", given)
-	}
+		if len(given) != 1 || !given[0].Everyone || given[0].Attempt != 0 || !given[0].Since.Equal(begin) {
+			t.Errorf("given up: %+v; want the notification, and since when it waits", given)
+		}
+		if d := time.Since(begin); d < time.Minute {
+			t.Errorf("given up after %v; want more than MaxOutage", d)
+		}
+	})
 }
 
 // endless yields connections without holding any, and counts how far the

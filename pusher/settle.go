@@ -115,16 +115,23 @@ func (r *run) advance(j *job) {
 }
 
 // again leaves a target that was tried to the remainder, or fails it when that
-// was the last attempt.
+// was the last attempt or, after faults, there was no time left.
 func (r *run) again(j *job) {
 	pl := j.plan
-	pl.again = append(pl.again, target{j.conn.Ref(), j.src})
-	if pl.n.Attempt+1 >= r.p.opts.Attempts {
+	t := target{j.conn.Ref(), j.src}
+	last := pl.n.Attempt+1 >= r.p.opts.Attempts
+	if isPostFault(j.err) {
+		pl.down = append(pl.down, t)
+		last = pl.outlasted
+	} else {
+		pl.again = append(pl.again, t)
+	}
+	if last {
 		pl.fail(j)
 	} else {
 		pl.result.Requeued++
 	}
-	if len(pl.again) >= maxAgain {
+	if len(pl.again)+len(pl.down) >= maxAgain {
 		r.stopLocked(errTooMany)
 	}
 }

@@ -68,7 +68,8 @@ func (w *world) judgeCall(k *simWorker) {
 		for i, m := range k.msgs {
 			if m.req == req {
 				told += k.outcomes[i].Result.Delivered
-				exact = exact && (k.outcomes[i].Err == nil || k.outcomes[i].Result.Targets > 0)
+				settled := k.outcomes[i].Err == nil && !k.seam.sent[m.key] // Not what was moved.
+				exact = exact && (settled || k.outcomes[i].Result.Targets > 0)
 			}
 		}
 		made := 0

@@ -34,6 +34,7 @@ type seam struct {
 	ok      map[int]map[*simConn]int // posts of this call that were answered, by request
 	states  map[string]string        // what this call has written to records
 	refused map[string]bool          // records that this call could not settle
+	sent    map[string]bool          // what this call has sent to the queue
 
 	piecesRefused bool // or a piece of one
 }
@@ -248,6 +249,7 @@ func (s *seam) Requeue(_ context.Context, n sumu.Notification, delay time.Durati
 	}
 	err := s.call("requeue "+n.Key(), func() error {
 		w.stats.children++
+		s.sent[n.Key()] = true
 		w.enqueue(w.requestOf(&n), n, delay)
 		return nil
 	})

@@ -71,7 +71,10 @@ func (k *simWorker) deliver() {
 	batch := make([]sumu.Delivery, len(k.msgs))
 	for i, m := range k.msgs {
 		w.tracef("deliver %s %s", m.id, m.body)
-		batch[i] = sumu.Delivery{Body: m.body, MessageID: m.id, Group: m.group}
+		batch[i] = sumu.Delivery{Body: m.body, MessageID: m.id, Group: m.group, Receives: m.receives}
+		if w.plan.kind == fifo {
+			batch[i].Receives = 1 // A FIFO queue would take a copy that is moved for a repetition.
+		}
 		if w.broken == groupForgotten {
 			batch[i].Group = ""
 		}
@@ -86,7 +89,8 @@ func (k *simWorker) deliver() {
 	k.zombie = false
 	s := k.seam
 	s.dead, s.busy, s.piecesRefused = false, time.Time{}, false
-	s.ok, s.states, s.refused = map[int]map[*simConn]int{}, map[string]string{}, map[string]bool{}
+	s.ok, s.states = map[int]map[*simConn]int{}, map[string]string{}
+	s.refused, s.sent = map[string]bool{}, map[string]bool{}
 	k.next, k.stop = iter.Pull(func(yield func(struct{}) bool) {
 		s.yield = yield
 		k.outcomes = k.worker.Handle(ctx, batch...)

@@ -35,8 +35,10 @@ type WorkerOptions struct {
 	Segments int
 	// Backoff is the longest delay of a child that is tried again; it doubles
 	// with each attempt, up to 15 min (SQS's longest delay, read 2026-11), and
-	// the actual delay is random between half of it and all. What was not
-	// reached before the deadline is not delayed. Default 5 s; 1 ms to 15 min.
+	// the actual delay is random between half of it and all. Where a fault of
+	// others is why, it is as long as those have lasted, within the same bounds.
+	// What was not reached before the deadline is not delayed. Default 5 s;
+	// 1 ms to 15 min.
 	Backoff time.Duration
 
 	// Reject takes a request that is not valid and never will be, such as into
@@ -153,15 +155,24 @@ func settling(ctx context.Context) (context.Context, context.CancelFunc) {
 	return detached, func() { stop(); cancel() }
 }
 
-// delay is how long a child waits: longer with each attempt, and not at all
-// when it holds what was not reached.
-func (w *Worker) delay(it *item, attempt int) time.Duration {
-	if attempt <= it.n.Attempt {
+// delay is how long a child waits: longer with each attempt, as long as the
+// faults have lasted that it waits out, and not at all when it holds what was
+// not reached.
+func (w *Worker) delay(it *item, child *sumu.Notification) time.Duration {
+	var d time.Duration
+	switch {
+	case !child.Since.IsZero():
+		d = max(w.p.opts.Now().Sub(child.Since), w.opts.Backoff)
+	case child.Attempt > it.n.Attempt:
+		d = w.opts.Backoff << min(max(child.Attempt-1, 0), 20)
+	default:
 		return 0
 	}
-	d := min(w.opts.Backoff<<min(max(attempt-1, 0), 20), maxDelay)
 	if d <= 0 {
 		d = maxDelay
 	}
-	return d/2 + w.p.random(d/2+1)
+	return w.jitter(min(d, maxDelay))
 }
+
+// jitter is random between half of d and all.
+func (w *Worker) jitter(d time.Duration) time.Duration { return d/2 + w.p.random(d/2+1) }

@@ -161,7 +161,7 @@ func TestWorkerKeepsOrder(t *testing.T) {
 		if outs[0].RetryAfter < 2*time.Second || len(b.queue.sent) > 1 {
 			t.Errorf("first: %+v, %d children; want a pause, and no child of a group", outs[0], len(b.queue.sent))
 		}
-		wantErr(t, "too early", b.one(t, batch[0]).Err, sumu.ErrConflict)
+		wantErr(t, "too early", b.one(t, batch[0]).Err, sumu.ErrUnavailable)
 		time.Sleep(outs[0].RetryAfter)
 		down = false
 		for i, out := range b.worker.Handle(t.Context(), batch[:3]...) {

@@ -58,10 +58,12 @@ func deliver(t testing.TB, id string, n sumu.Notification) sumu.Delivery {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sumu.Delivery{Body: body, MessageID: id}
+	return sumu.Delivery{Body: body, MessageID: id, Receives: 1}
 }
 
-func raw(id, body string) sumu.Delivery { return sumu.Delivery{Body: []byte(body), MessageID: id} }
+func raw(id, body string) sumu.Delivery {
+	return sumu.Delivery{Body: []byte(body), MessageID: id, Receives: 1}
+}
 
 // faultyRecords fails as told.
 type faultyRecords struct {

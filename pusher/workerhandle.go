@@ -39,7 +39,14 @@ func (it *item) fail(op string, err error, after time.Duration) {
 	}
 	it.out.Err = &sumu.Error{Op: op, Err: err}
 	it.out.RetryAfter = max(after, 0)
+	it.out.Fault = isFault(err)
 	it.over = true
+}
+
+// hold returns a message whose remainder waits in its record.
+func (it *item) hold(fault bool, after time.Duration) {
+	it.fail("push", errHeld, after)
+	it.out.Fault = fault
 }
 
 // Handle pushes a batch of messages and returns what becomes of each, in their
@@ -51,7 +58,7 @@ func (it *item) fail(op string, err error, after time.Duration) {
 // ends before, it goes on for up to 2 s to settle what was posted.
 func (w *Worker) Handle(ctx context.Context, batch ...sumu.Delivery) []sumu.Outcome {
 	items := w.open(batch)
-	blocked := make(map[string]bool) // groups
+	blocked := make(map[string]*item) // groups, by which of their messages
 	enough := w.enough(ctx)
 	for pending := items; len(pending) > 0; {
 		var now, later []*item
@@ -61,8 +68,9 @@ func (w *Worker) Handle(ctx context.Context, batch ...sumu.Delivery) []sumu.Outc
 			case it.first != nil:
 			case g == "":
 				now = append(now, it)
-			case blocked[g]:
+			case blocked[g] != nil:
 				it.fail("push", errBlocked, 0)
+				it.out.Fault = blocked[g].out.Fault
 			case taken[g]:
 				later = append(later, it)
 			default:
@@ -77,7 +85,7 @@ func (w *Worker) Handle(ctx context.Context, batch ...sumu.Delivery) []sumu.Outc
 		}
 		for _, it := range now {
 			if it.d.Group != "" && it.out.Err != nil {
-				blocked[it.d.Group] = true
+				blocked[it.d.Group] = it
 			}
 		}
 		pending = later

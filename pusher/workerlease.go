@@ -82,9 +82,14 @@ func (w *Worker) met(ctx context.Context, it *item, found record, rev int64) boo
 		it.rec, it.rev, it.rest = found, rev, found.Rest
 		return true
 	}
-	if left := time.UnixMilli(found.Until).Sub(w.p.opts.Now()); left > 0 {
+	left := time.UnixMilli(found.Until).Sub(w.p.opts.Now())
+	switch {
+	case left <= 0:
+		return false
+	case found.State == held:
+		it.hold(found.Fault, left)
+	default:
 		it.fail("lease", errLeased, left)
-		return true
 	}
-	return false
+	return true
 }

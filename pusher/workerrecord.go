@@ -39,6 +39,7 @@ type record struct {
 	// answer to a write was lost.
 	Token string `json:"token"`
 	Until int64  `json:"until,omitempty"` // of a lease or a pause: epoch ms
+	Fault bool   `json:"fault,omitempty"` // of a pause: a fault is what it waits out
 	// Print is the fingerprint of the notification: another one that comes
 	// with the same id is not taken for it.
 	Print string `json:"print"`
@@ -55,6 +56,7 @@ type record struct {
 type rest struct {
 	Part        string               `json:"part"`
 	Attempt     int                  `json:"attempt,omitempty"`
+	Since       int64                `json:"since,omitempty"` // epoch ms
 	Users       []string             `json:"users,omitempty"`
 	Channels    []string             `json:"channels,omitempty"`
 	Event       bool                 `json:"event,omitempty"` // to the subscribers of the parent's
@@ -81,6 +83,9 @@ func restOf(n *sumu.Notification, givenUp string) rest {
 	if n.Framed {
 		r.Frame = n.Data
 	}
+	if !n.Since.IsZero() {
+		r.Since = n.Since.UnixMilli()
+	}
 	return r
 }
 
@@ -97,6 +102,9 @@ func (r *rest) child(parent *sumu.Notification) sumu.Notification {
 		n.Data, n.Framed, n.From = r.Frame, true, ""
 	}
 	n.ExcludeChannels = slices.Clone(r.ExcludeChannels)
+	if r.Since != 0 {
+		n.Since = time.UnixMilli(r.Since)
+	}
 	return n
 }
 
@@ -255,7 +263,7 @@ func (w *Worker) save(ctx context.Context, r sumu.Record) (found sumu.Record, er
 
 // wait reports whether ctx lasted.
 func (w *Worker) wait(ctx context.Context, longest time.Duration) bool {
-	t := time.NewTimer(longest/2 + w.p.random(longest/2+1))
+	t := time.NewTimer(w.jitter(longest))
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -3,6 +3,7 @@ package pusher
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func (w *Worker) conclude(ctx context.Context, it *item) {
 			w.p.observeDeadLetter(ctx, it.n, it.result.Err)
 		}
 		if it.rec.State == held {
-			it.fail("push", errHeld, time.UnixMilli(it.rec.Until).Sub(w.p.opts.Now()))
+			it.hold(it.rec.Fault, time.UnixMilli(it.rec.Until).Sub(w.p.opts.Now()))
 			return
 		}
 	}
@@ -122,6 +123,7 @@ func (w *Worker) settle(ctx context.Context, it *item) error {
 	case it.d.Group != "" && len(res.Remainder) > 0:
 		next.State = held
 		next.Until = w.p.opts.Now().Add(w.pause(it)).UnixMilli()
+		next.Fault = !slices.ContainsFunc(res.Remainder, func(n sumu.Notification) bool { return n.Since.IsZero() })
 	case len(it.rest) > 0:
 		next.State = settled
 	}
@@ -139,7 +141,7 @@ func (w *Worker) settle(ctx context.Context, it *item) error {
 func (w *Worker) pause(it *item) time.Duration {
 	longest := time.Duration(0)
 	for i := range it.result.Remainder {
-		longest = max(longest, w.delay(it, it.result.Remainder[i].Attempt))
+		longest = max(longest, w.delay(it, &it.result.Remainder[i]))
 	}
 	return longest
 }
@@ -160,7 +162,7 @@ func (w *Worker) send(ctx context.Context, it *item) error {
 		if r.GivenUp != "" {
 			err = w.giveUp(ctx, child, r)
 		} else {
-			delay := w.delay(it, child.Attempt)
+			delay := w.delay(it, &child)
 			err = safely(func() error { return w.requeue.Requeue(ctx, child, delay) })
 		}
 		errs = append(errs, err)

@@ -19,8 +19,9 @@ type WorkerOptions struct {
 	// nobody else posts it meanwhile, and no post of it is started after.
 	// Choose more than a call may take, and at most the queue's visibility
 	// timeout. Default: until 5 s after the deadline of the call's context, or
-	// 1 min without one. 1 s to 12 h. Posts end a fifth of it early, at most
-	// 2 s: that much the clocks of workers may differ.
+	// twice the time until then if that is less; 1 min without one. 1 s to 12 h.
+	// Posts end a fifth of it early, at most 2 s: that much the clocks of workers
+	// may differ.
 	Lease time.Duration
 	// Keep is how long a record lives. Choose at least the retention of the
 	// queue and of its dead-letter queue together: a message that outlives its
@@ -103,7 +104,7 @@ func NewWorker(p *Pusher, requeue sumu.Requeuer, optFns ...func(*WorkerOptions))
 
 const (
 	maxDelay     = 15 * time.Minute
-	leaseMargin  = 5 * time.Second // beyond the deadline of a call
+	leaseMargin  = 5 * time.Second // beyond the deadline of a call, at most
 	defaultLease = time.Minute
 	maxReserve   = 2 * time.Second // kept of a call for settling and requeueing
 )
@@ -114,7 +115,8 @@ func (w *Worker) lease(ctx context.Context) time.Duration {
 		return w.opts.Lease
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		return max(time.Until(deadline), 0) + leaseMargin
+		left := max(time.Until(deadline), 0)
+		return left + min(leaseMargin, left)
 	}
 	return defaultLease
 }

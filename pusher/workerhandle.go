@@ -199,6 +199,7 @@ func (w *Worker) process(ctx context.Context, items []*item) {
 		}
 	}
 	w.each(items, func(it *item) { w.conclude(settling, it) })
+	w.moveAll(settling, items)
 }
 
 // each runs a step of all items that are not over, several at once.

@@ -3,6 +3,7 @@ package pusher
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/sumu-live/sumu"
@@ -12,6 +13,12 @@ const (
 	probeKind = "push.probe"
 	probeName = "sumu.probe" // of a user, connected or not
 	probeKeep = time.Minute
+
+	// moveReceives is from which receive on a message that a fault keeps from
+	// being handled is moved: two are left of the five that a redrive policy
+	// should allow at least.
+	moveReceives = 3
+	moveDelay    = 5 * time.Minute
 )
 
 // Probe returns nil when what any message needs works: a record can be written,
@@ -36,4 +43,39 @@ func (w *Worker) Probe(ctx context.Context) error {
 		return &sumu.Error{Op: "probe", Err: err}
 	}
 	return nil
+}
+
+// moveAll moves what a fault keeps from being handled and the transport may
+// soon drop.
+func (w *Worker) moveAll(ctx context.Context, items []*item) {
+	var wg sync.WaitGroup
+	for _, it := range items {
+		if w.moves(it) {
+			wg.Go(func() { w.move(ctx, it) })
+		}
+	}
+	wg.Wait()
+}
+
+// moves reports whether a message is to be moved. One of a group is not: it
+// would come out of its order. One without a name could not be told from its
+// copy.
+func (w *Worker) moves(it *item) bool {
+	budget := it.d.Receives > 0 && it.d.Receives < moveReceives // The transport's, not spent yet.
+	return it.out.Fault && !it.out.Rejected && !budget &&
+		it.d.Group == "" && it.n.ID != "" && !w.p.outlasted(&it.n)
+}
+
+// move sends the same message to the queue that remainders go to, where nothing
+// is counted of it, and has the transport take this one for handled. It goes by
+// the same record, so that there may be both of them.
+func (w *Worker) move(ctx context.Context, it *item) {
+	n := it.n
+	if n.Since.IsZero() {
+		n.Since = w.p.opts.Now().Truncate(time.Millisecond)
+	}
+	delay := min(max(w.jitter(moveDelay), it.out.RetryAfter), maxDelay)
+	if safely(func() error { return w.requeue.Requeue(ctx, n, delay) }) == nil {
+		it.out = sumu.Outcome{Result: it.out.Result}
+	}
 }

@@ -197,7 +197,11 @@ func (l *Local) deadLetter(n sumu.Notification, err error) {
 	}
 }
 
-func (l *Local) backoff(attempt int) time.Duration {
-	d := min(l.opts.Backoff<<min(attempt-1, 16), maxBackoff)
+func (l *Local) backoff(n *sumu.Notification, now time.Time) time.Duration {
+	d := l.opts.Backoff << min(max(n.Attempt-1, 0), 16)
+	if !n.Since.IsZero() { // As long as the faults have lasted.
+		d = max(now.Sub(n.Since), l.opts.Backoff)
+	}
+	d = min(d, maxBackoff)
 	return d/2 + rand.N(d/2+1)
 }

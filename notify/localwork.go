@@ -57,8 +57,8 @@ func (l *Local) settle(pushed int, rest []sumu.Notification) {
 	now := time.Now()
 	for _, n := range rest {
 		at := now
-		if n.Attempt > 0 {
-			at = now.Add(l.backoff(n.Attempt))
+		if n.Attempt > 0 || !n.Since.IsZero() {
+			at = now.Add(l.backoff(&n, now))
 		}
 		heap.Push(&l.later, delayed{n, at})
 	}

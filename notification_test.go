@@ -87,6 +87,7 @@ func TestNotificationValidate(t *testing.T) {
 		{"deadline no clock can reach", func(n *sumu.Notification) {
 			n.Deadline = time.Unix(1<<41, 0)
 		}, "deadline is out of range"},
+		{"since when no clock can tell", func(n *sumu.Notification) { n.Since = time.Unix(-1<<41, 0) }, "since is out of range"},
 		{"negative attempt", func(n *sumu.Notification) { n.Attempt = -1 }, "attempt is negative"},
 		{"no such segment", func(n *sumu.Notification) {
 			n.Users, n.Everyone, n.Segment = nil, true, sumu.Segment{Index: 2, Count: 2}
@@ -151,7 +152,7 @@ func TestNotificationClone(t *testing.T) {
 		Connections:  []sumu.ConnectionRef{{UserID: "u", ConnectionID: "c"}},
 		Event:        &sumu.Event{Type: "t", Payload: json.RawMessage("1")},
 		ExcludeUsers: []string{"x1"}, ExcludeConnections: []string{"y1"},
-		Data: json.RawMessage("1"), Deadline: now, Part: "c", Attempt: 2,
+		Data: json.RawMessage("1"), Deadline: now, Part: "c", Attempt: 2, Since: now,
 		Segment: sumu.Segment{Index: 1, Count: 2}, After: "z",
 		ExcludeChannels: []string{"z1"}, From: "u9", Framed: true,
 	}

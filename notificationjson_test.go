@@ -75,9 +75,10 @@ func TestParseNotification(t *testing.T) {
 			sumu.Notification{Users: []string{"u1"}, ExcludeUsers: []string{}, Data: data},
 		},
 		{
-			"what a pusher adds", `{"id":"n1","part":"cr","attempt":3,"deadline":1575929040.125,"after":"c9","users":["u1"],"data":{}}`,
+			"what a pusher adds", `{"id":"n1","part":"cr","attempt":3,"since":1575929040126,"deadline":1575929040.125,"after":"c9","users":["u1"],"data":{}}`,
 			sumu.Notification{
-				ID: "n1", Part: "cr", Attempt: 3, Deadline: time.UnixMilli(1575929040125), After: "c9",
+				ID: "n1", Part: "cr", Attempt: 3, Since: time.UnixMilli(1575929040126),
+				Deadline: time.UnixMilli(1575929040125), After: "c9",
 				Users: []string{"u1"}, Data: data,
 			},
 		},
@@ -170,6 +171,8 @@ func TestParseNotificationRefuses(t *testing.T) {
 		{"deadline out of range", `{"users":["u1"],"data":1,"deadline":1e300}`, "deadline is not a number of seconds"},
 		{"deadline overflows", `{"users":["u1"],"data":1,"deadline":1e999}`, "deadline is not a number of seconds"},
 		{"attempt a string", `{"users":["u1"],"data":1,"attempt":"1"}`, "attempt is not a number"},
+		{"since a fraction", `{"users":["u1"],"data":1,"since":1.5}`, "since is not a number"},
+		{"since out of range", `{"users":["u1"],"data":1,"since":9223372036854775807}`, "since is out of range"},
 		{"attempt negative", `{"users":["u1"],"data":1,"attempt":-1}`, "attempt is negative"},
 		{"segment out of range", `{"data":1,"segment":{"index":4,"count":4}}`, "segment 4 of 4"},
 		{"id a number", `{"id":7,"users":["u1"],"data":1}`, "id is not a string"},
@@ -265,9 +268,10 @@ func TestNotificationMarshal(t *testing.T) {
 			Connections:  []sumu.ConnectionRef{{UserID: "u2", ConnectionID: "abc="}},
 			ExcludeUsers: []string{"u3"}, ExcludeConnections: []string{"def="},
 			Data: json.RawMessage(`null`), Deadline: time.UnixMilli(1575929040125), Part: "c", Attempt: 1,
-			Segment: sumu.Segment{Index: 1, Count: 2, After: sumu.ConnectionRef{UserID: "u", ConnectionID: "c"}}, After: "x",
+			Since: time.UnixMilli(1575929040126), After: "x",
+			Segment: sumu.Segment{Index: 1, Count: 2, After: sumu.ConnectionRef{UserID: "u", ConnectionID: "c"}},
 		}, `{"id":"n1","users":["u1"],"channels":["c1"],"connections":[{"user_id":"u2","connection_id":"abc="}],` +
-			`"exclude_users":["u3"],"exclude_connections":["def="],"deadline":1575929040.125,"part":"c","attempt":1,` +
+			`"exclude_users":["u3"],"exclude_connections":["def="],"deadline":1575929040.125,"part":"c","attempt":1,"since":1575929040126,` +
 			`"segment":{"index":1,"count":2,"after":{"user_id":"u","connection_id":"c"}},"after":"x","data":null}`},
 	} {
 		got, err := tt.n.MarshalJSON()

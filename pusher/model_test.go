@@ -29,6 +29,9 @@ var (
 //     (of a batch: at most each of its posts) and for each that was made by a
 //     worker that could not settle it;
 //   - counts add up, agree with the posts, and are told once;
+//   - while only the store, the records or the sender are down, however often,
+//     no message spends the receives of its queue, and no dead letter names
+//     anybody who could have been reached within MaxOutage;
 //   - nobody else gets it, nobody after its deadline, and a FIFO group in order.
 func TestModel(t *testing.T) {
 	walks := *walksFlag
@@ -61,7 +64,8 @@ func TestModel(t *testing.T) {
 		"dead letters": total.deadLetters, "redriven messages": total.redriven,
 		"conflicts": total.conflicts, "pushes cut short": total.cut, "remainders in pieces": total.pieces,
 		"walks without records": total.unrecorded, "batches": total.batches, "posts in batches": total.batched,
-		"batches without an answer": total.lostBatches, "batches that nodes refuse": total.refusedBatches,
+		"batches without an answer": total.lostBatches, "batches that nodes refuse": total.refusedBatches, "outages": total.outages,
+		"messages that are moved": total.moved, "faults that outlast it all": total.outlasted,
 	} {
 		if n == 0 {
 			t.Errorf("the walks had no %s: they prove nothing about them", what)

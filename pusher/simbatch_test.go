@@ -50,6 +50,9 @@ func (s *seam) PostBatch(ctx context.Context, conns []sumu.Connection, p *sumu.P
 	switch {
 	case err != nil:
 		return all(err)
+	case w.downs[ofSender].err() != nil:
+		w.tracef("batch of %d to %v: all are down", len(conns), conns[0].Endpoint)
+		return all(w.downs[ofSender].err())
 	case w.chance(w.plan.oldNodes):
 		w.stats.refusedBatches++
 		w.tracef("batch of %d to %v is refused", len(conns), conns[0].Endpoint)
@@ -82,6 +85,8 @@ func (s *seam) carryOut(req int, conns []sumu.Connection, lost bool) []error {
 		conn := w.conn(c.Ref())
 		switch {
 		case i >= reach:
+		case conn.lost:
+			outcomes[i] = errFault
 		case !conn.open:
 			outcomes[i] = sumu.ErrGone
 		case conn.stuck:

@@ -53,6 +53,9 @@ func (w *world) bury(m *queued) {
 	if m.poison {
 		return
 	}
+	if w.plan.strict {
+		w.failf("outage: %s spent its receives", m.id)
+	}
 	w.failed[m.req] = true
 	w.dlq = append(w.dlq, m)
 }
@@ -89,7 +92,7 @@ func (w *world) ended(m *queued, out sumu.Outcome) {
 		return
 	}
 	wait := out.RetryAfter
-	if w.chance(30) { // Not every transport can wait as told.
+	if !w.plan.strict && w.chance(30) { // Not every transport can wait as told.
 		wait = time.Duration(w.rng.IntN(2)) * time.Second
 	}
 	m.visibleAt = time.Now().Add(wait)

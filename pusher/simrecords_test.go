@@ -15,7 +15,7 @@ import (
 // the state and the end of a lease, and nothing else.
 
 func (s *seam) LoadRecord(_ context.Context, kind, key string) (r sumu.Record, err error) {
-	err = s.call("load "+key, func() (err error) {
+	err = s.call("load "+key, ofStore, func() (err error) {
 		r, err = s.Store.LoadRecord(bg, kind, s.keyOf(key))
 		return err
 	})
@@ -50,7 +50,7 @@ func (s *seam) SaveRecord(_ context.Context, r sumu.Record) error {
 	key := r.Key
 	r.Key = s.keyOf(key)
 	effect := false
-	err := s.call(fmt.Sprintf("save %s %s rev %d", state, key, r.Rev), func() error {
+	err := s.call(fmt.Sprintf("save %s %s rev %d", state, key, r.Rev), ofStore, func() error {
 		switch b := w.broken; {
 		case b == noLease && lease:
 			return nil

@@ -36,6 +36,10 @@ const (
 	batchLostTaken
 	batchOneForAll
 	batchRefusalFinal
+	faultCounted
+	faultForgotten
+	notMoved
+	movedRenamed
 )
 
 var rules = []struct {
@@ -72,4 +76,8 @@ var rules = []struct {
 	{batchLostTaken, "a batch without an answer is taken as delivered"},
 	{batchOneForAll, "a batch has one outcome for all"},
 	{batchRefusalFinal, "what a batch cannot post is not posted at all"},
+	{faultCounted, "outage: a fault is an attempt"},
+	{faultForgotten, "outage: nobody knows since when"},
+	{notMoved, "outage: a message is left to the redrive policy"},
+	{movedRenamed, "outage: what is moved has another name"},
 }

@@ -35,6 +35,7 @@ type seam struct {
 	states  map[string]string        // what this call has written to records
 	refused map[string]bool          // records that this call could not settle
 	sent    map[string]bool          // what this call has sent to the queue
+	batch   map[string]bool          // the messages of this call
 
 	piecesRefused bool // or a piece of one
 }
@@ -50,11 +51,15 @@ func (s *seam) turn() error {
 }
 
 // call does one thing in one step, or fails before it, or loses its answer.
-func (s *seam) call(op string, effect func() error) error {
+func (s *seam) call(op string, of dependency, effect func() error) error {
 	if err := s.turn(); err != nil {
 		return err
 	}
 	w := s.w
+	if err := w.downs[of].err(); err != nil {
+		w.tracef("%s: it is down", op)
+		return err
+	}
 	if w.calm || !w.chance(w.plan.faults) {
 		err := effect()
 		w.tracef("%s: %v", op, err)
@@ -71,7 +76,7 @@ func (s *seam) call(op string, effect func() error) error {
 }
 
 func (s *seam) Get(ctx context.Context, ref sumu.ConnectionRef) (c sumu.Connection, err error) {
-	err = s.call("get "+ref.ConnectionID, func() (err error) {
+	err = s.call("get "+ref.ConnectionID, ofStore, func() (err error) {
 		c, err = s.Store.Get(ctx, ref)
 		return err
 	})
@@ -79,7 +84,7 @@ func (s *seam) Get(ctx context.Context, ref sumu.ConnectionRef) (c sumu.Connecti
 }
 
 func (s *seam) Prune(ctx context.Context, ref sumu.ConnectionRef, notAfter time.Time) (removed bool, err error) {
-	err = s.call("prune "+ref.UserID+ref.ConnectionID, func() (err error) {
+	err = s.call("prune "+ref.UserID+ref.ConnectionID, ofStore, func() (err error) {
 		removed, err = s.Store.Prune(ctx, ref, notAfter)
 		return err
 	})
@@ -123,7 +128,7 @@ func (s *seam) scan(ctx context.Context, op string, find func() []sumu.Connectio
 		last := sumu.ConnectionRef{}
 		for first := true; ; first = false {
 			var page []sumu.Connection
-			err := s.call(op, func() error {
+			err := s.call(op, ofStore, func() error {
 				page = find()
 				return ctx.Err()
 			})
@@ -187,6 +192,12 @@ func (s *seam) Post(ctx context.Context, c sumu.Connection, p *sumu.Payload) err
 	switch {
 	case late && w.chance(50):
 		return ctx.Err()
+	case conn.lost:
+		w.tracef("post %d to %v: its node is down", body.N, c.Ref())
+		return errFault
+	case w.downs[ofSender].err() != nil:
+		w.tracef("post %d to %v: all are down", body.N, c.Ref())
+		return w.downs[ofSender].err()
 	case faulty && w.chance(40):
 		w.stats.faults++
 		w.tracef("post %d to %v fails", body.N, c.Ref())
@@ -242,14 +253,21 @@ func (s *seam) Requeue(_ context.Context, n sumu.Notification, delay time.Durati
 		return nil
 	case w.broken == attemptsUncapped:
 		n.Attempt = 0
+	case w.broken == faultForgotten:
+		n.Since = time.Time{}
+	case w.broken == movedRenamed && s.batch[n.Key()]:
+		n.Part += "m"
 	case w.broken == exclusionsForgotten:
 		n.ExcludeConnections, n.ExcludeUsers = nil, nil
 	case w.broken == deadlineForgotten:
 		n.Deadline = time.Time{}
 	}
-	err := s.call("requeue "+n.Key(), func() error {
+	err := s.call("requeue "+n.Key(), ofQueue, func() error {
 		w.stats.children++
 		s.sent[n.Key()] = true
+		if s.batch[n.Key()] {
+			w.stats.moved++
+		}
 		w.enqueue(w.requestOf(&n), n, delay)
 		return nil
 	})
@@ -267,10 +285,11 @@ func (w *world) requestOf(n *sumu.Notification) int {
 
 func (s *seam) deadLetter(_ context.Context, n sumu.Notification, _ error) error {
 	w := s.w
-	err := s.call("dead letter "+n.Key(), func() error {
+	err := s.call("dead letter "+n.Key(), ofQueue, func() error {
 		if w.broken != deadLettersDropped {
 			w.stats.deadLetters++
 			w.dead = append(w.dead, n)
+			w.judgeDead(&n)
 		}
 		return nil
 	})

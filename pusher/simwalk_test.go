@@ -36,7 +36,7 @@ func newSimWorker(w *world) *simWorker {
 	}
 	p, err := pusher.New(s, s, func(o *pusher.Options) {
 		o.Concurrency, o.Lookahead = 1, 1 // On the caller's goroutine: it is the coroutine.
-		o.Tries, o.Attempts = w.plan.tries, w.plan.attempts
+		o.Tries, o.Attempts, o.MaxOutage = w.plan.tries, w.plan.attempts, maxOutage
 		if w.broken == attemptsUncapped {
 			o.Attempts = 100
 		}
@@ -72,7 +72,7 @@ func (k *simWorker) deliver() {
 	for i, m := range k.msgs {
 		w.tracef("deliver %s %s", m.id, m.body)
 		batch[i] = sumu.Delivery{Body: m.body, MessageID: m.id, Group: m.group, Receives: m.receives}
-		if w.plan.kind == fifo {
+		if w.plan.kind == fifo || w.broken == notMoved {
 			batch[i].Receives = 1 // A FIFO queue would take a copy that is moved for a repetition.
 		}
 		if w.broken == groupForgotten {
@@ -90,7 +90,10 @@ func (k *simWorker) deliver() {
 	s := k.seam
 	s.dead, s.busy, s.piecesRefused = false, time.Time{}, false
 	s.ok, s.states = map[int]map[*simConn]int{}, map[string]string{}
-	s.refused, s.sent = map[string]bool{}, map[string]bool{}
+	s.refused, s.sent, s.batch = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, m := range k.msgs {
+		s.batch[m.key] = true
+	}
 	k.next, k.stop = iter.Pull(func(yield func(struct{}) bool) {
 		s.yield = yield
 		k.outcomes = k.worker.Handle(ctx, batch...)
@@ -114,7 +117,8 @@ func (k *simWorker) resume() {
 	k.w.judgeCall(k)
 	for i, m := range k.msgs {
 		out := k.outcomes[i]
-		k.w.tracef("outcome of %s: %v, after %v", m.id, out.Err, out.RetryAfter)
+		k.w.tracef("outcome of %s: %v, fault: %v, after %v", m.id, out.Err, out.Fault, out.RetryAfter)
+		k.w.judgeOutcome(m, &out)
 		k.w.ended(m, out)
 	}
 }
@@ -180,6 +184,8 @@ func (w *world) anything() {
 
 func (w *world) change() {
 	switch p := w.rng.IntN(100); {
+	case w.chance(w.plan.outages) && time.Since(w.begin) < time.Hour:
+		w.outage()
 	case p < 10:
 		w.connect(string(rune('a'+w.rng.IntN(4))), fmt.Sprint("n", len(w.conns)))
 	case p < 30:
@@ -187,7 +193,7 @@ func (w *world) change() {
 	case p < 60 && len(w.reqs) < w.plan.requests:
 		w.request()
 	default:
-		if w.plan.clean() && w.running() {
+		if w.plan.steady() && w.running() {
 			w.idle()
 			return
 		}
@@ -236,7 +242,7 @@ func (w *world) overdue() {
 			continue
 		}
 		switch {
-		case w.plan.clean():
+		case w.plan.steady():
 			w.failf("deadline: a call outlives it")
 		case w.plan.stalls && w.chance(50):
 			k.zombie = true

@@ -37,6 +37,7 @@ type world struct {
 	keyed   map[string]sumu.Notification
 	counted map[string]int // by key
 	failed  map[int]bool   // requests of which something went to the DLQ
+	downs   [dependencies]down
 
 	violation error // the first
 }
@@ -57,6 +58,7 @@ type walkPlan struct {
 	steps    int // before the calm
 	busy     int // of 100 steps are the world's, not a worker's
 
+	outages int // of 100 of the world's steps begin one, in the first hour
 	faults  int // of 100 calls
 	crashes int // of 100 steps
 	stalls  bool
@@ -74,16 +76,21 @@ type walkPlan struct {
 	batch      int  // posts of one request to a node; 0: none
 	oldNodes   int  // of 100 batches are refused
 	unrecorded bool // there is no state table: at least once
+	strict     bool // only outages: see onlyOutages
 }
 
 // clean: nothing but what a queue may always do.
-func (p *walkPlan) clean() bool { return p.faults == 0 && p.crashes == 0 && !p.stalls }
+func (p *walkPlan) clean() bool { return p.steady() && p.outages == 0 }
+
+// steady: no worker ends or halts within a call.
+func (p *walkPlan) steady() bool { return p.faults == 0 && p.crashes == 0 && !p.stalls }
 
 type simConn struct {
 	ref   sumu.ConnectionRef
 	since int            // the step at which it was opened
 	open  bool           // or its row is stale
 	stuck bool           // it takes nothing, for ever
+	lost  bool           // its node is down, for ever
 	last  map[string]int // the newest request of each group that it has got
 }
 
@@ -112,7 +119,7 @@ type queued struct {
 type stats struct {
 	steps, posts, repeats, lostAnswers, crashes, faults, takeovers, resumed, children,
 	held, deadLetters, redriven, conflicts, cut, pieces, unrecorded,
-	batches, batched, lostBatches, refusedBatches int
+	batches, batched, lostBatches, refusedBatches, outages, moved, outlasted int
 }
 
 func (s *stats) add(o stats) {
@@ -136,6 +143,9 @@ func (s *stats) add(o stats) {
 	s.batched += o.batched
 	s.lostBatches += o.lostBatches
 	s.refusedBatches += o.refusedBatches
+	s.outages += o.outages
+	s.moved += o.moved
+	s.outlasted += o.outlasted
 }
 
 var bg = context.Background()
@@ -180,6 +190,13 @@ func newWorld(seed uint64, broken rule, st *stats) *world {
 	if w.rng.IntN(2) == 0 {
 		w.plan.batch, w.plan.oldNodes = pick(2, 3, 10), pick(0, 0, 0, 30)
 	}
+	// Not where a queue can neither delay nor keep an order: there nothing waits.
+	if w.plan.kind != fifo && w.rng.IntN(4) == 0 {
+		w.plan.outages = pick(2, 10, 30)
+		if w.rng.IntN(2) == 0 {
+			w.plan.onlyOutages()
+		}
+	}
 	w.plan.unrecorded = broken == none && w.plan.kind != fifoOrder && w.rng.IntN(12) == 0
 	if w.rng.IntN(4) == 0 {
 		w.plan.skew = 400 * time.Millisecond
@@ -206,6 +223,8 @@ func (w *world) connect(user, id string) {
 		c.open = false
 	case p < 22:
 		c.stuck = true
+	case p < 24 && w.plan.outages > 0:
+		c.lost = true
 	}
 	w.conns = append(w.conns, c)
 	w.must(w.store.Put(bg, sumu.Connection{

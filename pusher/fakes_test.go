@@ -88,6 +88,17 @@ type faultyStore struct {
 	all    func(yielded int) error // before each connection
 	get    func(ref sumu.ConnectionRef) error
 	hang   func(ctx context.Context) // before each of these
+
+	hasLive func() error
+}
+
+func (f *faultyStore) HasLive(ctx context.Context, user string) (bool, error) {
+	if f.hasLive != nil {
+		if err := f.hasLive(); err != nil {
+			return false, err
+		}
+	}
+	return f.Store.HasLive(ctx, user)
 }
 
 func (f *faultyStore) wait(ctx context.Context) error {

@@ -81,8 +81,11 @@ func (q *sqsLike) remove(m *sqsMessage) {
 // serve has the worker of b handle what is in the queue until it is empty, or
 // some time has passed.
 func (q *sqsLike) serve(t *testing.T, b *bench, longest time.Duration) {
-	for end := time.Now().Add(longest); time.Now().Before(end); {
+	for end, rounds := time.Now().Add(longest), 0; time.Now().Before(end); {
 		batch, more := q.receive()
+		if rounds += len(batch); rounds > 20_000 {
+			t.Fatal("nothing waits for the end of the outage")
+		}
 		if !more {
 			return
 		}

@@ -37,9 +37,11 @@ type PusherOptions struct {
 	// record is a request.
 	Decode func(data []byte) iter.Seq2[[]byte, error]
 	// Postpone makes an SQS message that failed invisible for a time before
-	// which it makes no sense to deliver it again. Its error is logged. Default
-	// nil: it is invisible for as long as the queue's visibility timeout, which
-	// must then be at least the worker's lease.
+	// which it makes no sense to deliver it again: until a lease ends, or, where
+	// an outage keeps it ([sumu.Outcome]'s Fault), 30 s, doubling with each
+	// receive, to 5 min. Its error is logged. Default nil: it is invisible for as
+	// long as the queue's visibility timeout, which must then be at least the
+	// worker's lease; 6 times the function's timeout, as AWS advises, are minutes.
 	Postpone func(ctx context.Context, m events.SQSMessage, d time.Duration) error
 	// Logger is told of records that failed or were rejected. Default: discarded.
 	Logger *slog.Logger
@@ -120,15 +122,31 @@ func (p *Pusher) sqs(ctx context.Context, recs []record) events.SQSEventResponse
 	failed := make([]error, len(recs))
 	for i, out := range outcomes {
 		failed[i] = out.Err
-		if out.Err == nil || out.RetryAfter <= 0 || p.opts.Postpone == nil || recs[i].sqs == nil {
+		pause := pauseOf(&out, recs[i].Receives)
+		if out.Err == nil || pause <= 0 || p.opts.Postpone == nil || recs[i].sqs == nil {
 			continue
 		}
-		err := safely(func() error { return p.opts.Postpone(ctx, *recs[i].sqs, out.RetryAfter) })
+		err := safely(func() error { return p.opts.Postpone(ctx, *recs[i].sqs, pause) })
 		if err != nil {
 			logError(ctx, p.opts.Logger, "a message could not be postponed", err, "message_id", recs[i].id)
 		}
 	}
 	return sqsResponse(recs, failed)
+}
+
+const (
+	faultPause    = 30 * time.Second // after the first receive
+	maxFaultPause = 5 * time.Minute
+)
+
+// pauseOf is how long a message that failed is hidden; 0: as long as the queue
+// says. One that is not to blame must not spend its receives on one outage.
+func pauseOf(out *sumu.Outcome, receives int) time.Duration {
+	if !out.Fault {
+		return out.RetryAfter
+	}
+	pause := min(faultPause<<min(max(receives-1, 0), 4), maxFaultPause)
+	return max(pause, out.RetryAfter)
 }
 
 // SNS pushes what a topic delivers. An error makes Lambda try again, all of the

@@ -22,7 +22,10 @@ const presenceSource = "lambda.presence.watchdog"
 // Presence must be given; records of the other are then done at once.
 type BackendOptions struct {
 	// Message handles what a client sent. Its ID is that of the topic's or the
-	// queue's message: the same each time that it comes. nil: left out.
+	// queue's message: the same each time that it comes. nil: left out. Every
+	// error spends a receive of the queue, that of a database which is down as
+	// well: the queue's visibility timeout times its maxReceiveCount is the outage
+	// that it bears before its messages go to the dead-letter queue.
 	Message func(ctx context.Context, m sumu.BackendMessage) error
 	// Presence handles who came and went. Drop an event whose version is not
 	// above the user's last. nil: left out.

@@ -47,7 +47,12 @@ type PusherOptions struct {
 	Logger *slog.Logger
 }
 
-// Pusher pushes the notifications that come by SQS, SNS or Kinesis.
+// Pusher pushes the notifications that come by SQS, SNS or Kinesis. While the
+// store or the records of a pusher.Worker are down, it hands what a topic or an
+// unordered stream delivers to the worker's queue, and so it does with messages
+// of a queue from their third receive on. An ordered stream and a FIFO queue
+// wait: have the event source mapping try again until a record expires, and
+// allow the queue many receives.
 type Pusher struct {
 	worker Worker
 	opts   PusherOptions

@@ -41,8 +41,8 @@ func readCheck(body []byte) (userID string, err error) {
 // or are none. ErrInvalid is returned for an event with a message that has no id.
 //
 // In an outage that outlasts the receives of that queue, checks end in its
-// dead-letter queue. They need not be redriven where presence.Reconcile runs on
-// a [Schedule]: it evaluates the same users once the tables answer again.
+// dead-letter queue. They need not be redriven where a presence.Watcher reconciles on
+// a [Schedule]: that evaluates the same users once the tables answer again.
 func (p *Presence) SQS(ctx context.Context, in events.SQSEvent) (events.SQSEventResponse, error) {
 	recs, err := fromSQSEvent(&in)
 	if err != nil {

@@ -17,7 +17,14 @@ locals {
     messages = var.messages_integration == "direct"
   }
 
-  # SQS hides a message for six times as long as its function may run, as AWS advises.
+  # SQS hides a message for six times as long as its function may run, as AWS
+  # advises: a pusher leases a message for 5 s more than it may run.
   pusher_timeout   = 60
   presence_timeout = 60
+  backend_timeout  = 30 # of what you connect to the messages queue
+
+  # A pusher moves what an outage keeps, from the third receive on.
+  receives       = 5
+  retention      = 345600  # 4 days: for as long a pusher tries to outlast an outage
+  dead_retention = 1209600 # 14 days, the longest
 }

@@ -8,19 +8,19 @@ resource "aws_sns_topic" "notifications" {
 resource "aws_sqs_queue" "notifications" {
   name                       = "${var.prefix}-notifications"
   visibility_timeout_seconds = 6 * local.pusher_timeout
-  message_retention_seconds  = 345600
+  message_retention_seconds  = local.retention
   sqs_managed_sse_enabled    = true
   tags                       = local.tags
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.notifications_dead.arn
-    maxReceiveCount     = 5
+    maxReceiveCount     = local.receives
   })
 }
 
 resource "aws_sqs_queue" "notifications_dead" {
   name                      = "${var.prefix}-notifications-dead"
-  message_retention_seconds = 1209600
+  message_retention_seconds = local.dead_retention
   sqs_managed_sse_enabled   = true
   tags                      = local.tags
 }
@@ -34,20 +34,20 @@ resource "aws_sns_topic" "messages" {
 
 resource "aws_sqs_queue" "messages" {
   name                       = "${var.prefix}-messages"
-  visibility_timeout_seconds = 180
-  message_retention_seconds  = 345600
+  visibility_timeout_seconds = 6 * local.backend_timeout
+  message_retention_seconds  = local.retention
   sqs_managed_sse_enabled    = true
   tags                       = local.tags
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.messages_dead.arn
-    maxReceiveCount     = 5
+    maxReceiveCount     = local.receives
   })
 }
 
 resource "aws_sqs_queue" "messages_dead" {
   name                      = "${var.prefix}-messages-dead"
-  message_retention_seconds = 1209600
+  message_retention_seconds = local.dead_retention
   sqs_managed_sse_enabled   = true
   tags                      = local.tags
 }

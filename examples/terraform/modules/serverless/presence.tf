@@ -35,9 +35,10 @@ resource "aws_lambda_event_source_mapping" "stream" {
   parallelization_factor  = 4
   function_response_types = ["ReportBatchItemFailures"]
 
-  # A record is never dropped for its age: the stream itself keeps it for 24 h.
+  # A record waits for the end of an outage, for as long as the stream keeps it:
+  # 24 h. One whose user alone cannot be evaluated goes to the checks.
   maximum_record_age_in_seconds  = -1
-  maximum_retry_attempts         = 100
+  maximum_retry_attempts         = -1
   bisect_batch_on_function_error = true
 
   destination_config {
@@ -52,12 +53,13 @@ resource "aws_sqs_queue" "checks" {
   count                      = local.presence ? 1 : 0
   name                       = "${var.prefix}-presence-checks"
   visibility_timeout_seconds = 6 * local.presence_timeout
+  message_retention_seconds  = local.retention
   sqs_managed_sse_enabled    = true
   tags                       = local.tags
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.presence_dead[0].arn
-    maxReceiveCount     = 5
+    maxReceiveCount     = local.receives
   })
 }
 
@@ -72,7 +74,7 @@ resource "aws_lambda_event_source_mapping" "checks" {
 resource "aws_sqs_queue" "presence_dead" {
   count                     = local.presence ? 1 : 0
   name                      = "${var.prefix}-presence-dead"
-  message_retention_seconds = 1209600
+  message_retention_seconds = local.dead_retention
   sqs_managed_sse_enabled   = true
   tags                      = local.tags
 }

@@ -57,6 +57,26 @@
 // A model test drives Workers through random schedules, faults and crashes, and
 // takes out one rule of this protocol at a time to see that each is needed.
 //
+// # Outages
+//
+// The attempts of a notification, and the receives that a redrive policy allows,
+// are for bad targets and bad messages. What the store, the records, the sender
+// or the queue fail at (ErrUnavailable, ErrThrottled, ErrForbidden, no answer)
+// spends time instead, up to [Options.MaxOutage]:
+//
+//   - what could not be looked up, and targets whose posts failed for the
+//     sender's fault, go to the queue with their attempts as they were. They
+//     wait for as long as the outage has lasted, at most 15 min;
+//   - a message that cannot be begun or settled is returned with
+//     [sumu.Outcome]'s Fault. From its third receive on, and from the first where
+//     the transport does not count (topics, streams), it is sent to the queue
+//     instead, to come again in 5 min. Those of a group keep their order and are
+//     not: allow a FIFO queue hundreds of receives;
+//   - ErrThrottled of a post is an attempt, for it may be one client that reads
+//     too slowly, and a panic is the message's own fault.
+//
+// A consumer that has only faults asks [Worker.Probe] whether they are over.
+//
 // # Cost
 //
 // A message without a remainder costs a Worker two conditional writes of a

@@ -233,3 +233,32 @@ func TestPollTimesOut(t *testing.T) {
 		}
 	})
 }
+
+// What a handler begins is over before its messages are another consumer's: a
+// pusher.Worker leases them for 5 s more than it is given.
+func TestPollTimeoutFollowsVisibility(t *testing.T) {
+	for visibility, want := range map[time.Duration]time.Duration{
+		0:                25 * time.Second,
+		10 * time.Second: 5 * time.Second,
+		3 * time.Second:  1500 * time.Millisecond,
+		12 * time.Hour:   11 * time.Hour,
+	} {
+		t.Run(visibility.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				q := new(queue)
+				q.put("body")
+				var got time.Duration
+				p := poll(t, q, func(ctx context.Context, batch ...sumu.Delivery) []sumu.Outcome {
+					deadline, _ := ctx.Deadline()
+					got = time.Until(deadline)
+					return make([]sumu.Outcome, len(batch))
+				}, func(o *sqsnotify.PollOptions) { o.Visibility = visibility })
+				synctest.Wait()
+				p.end(t)
+				if got != want {
+					t.Errorf("a handler has %v, want %v", got, want)
+				}
+			})
+		})
+	}
+}

@@ -51,9 +51,11 @@ type PollOptions struct {
 	// seconds; default 30 s; 3 s to 12 h.
 	Visibility time.Duration
 	// Timeout is how long a handler may take: its ctx ends then. A pusher.Worker
-	// leaves what it has not reached until then to another message; and it
-	// leases messages for so long, which is what they wait when this process
-	// dies. Default 1 min; 1 s to 11 h.
+	// leaves what it has not reached until then to another message. It leases
+	// messages for so long and 5 s more, or twice so long if that is less: with
+	// the default a lease ends no later than Visibility does, and with a longer
+	// Timeout messages wait for it when this process dies. Default Visibility
+	// less 5 s, at least half of it, at most 11 h; 1 s to 11 h.
 	Timeout time.Duration
 	// Grace is how long handlers may go on once ctx has ended; theirs ends
 	// after it. Poll then deletes what was handled, for 10 s more at most: give
@@ -85,7 +87,7 @@ func (o *PollOptions) complete() error {
 	o.Batch = cmp.Or(o.Batch, maxEntries)
 	o.Wait = cmp.Or(o.Wait, 20*time.Second)
 	o.Visibility = cmp.Or(o.Visibility, 30*time.Second)
-	o.Timeout = cmp.Or(o.Timeout, time.Minute)
+	o.Timeout = cmp.Or(o.Timeout, min(max(o.Visibility-handlerMargin, o.Visibility/2, time.Second), maxTimeout))
 	o.Grace = max(cmp.Or(o.Grace, 30*time.Second), 0)
 	o.Backoff = cmp.Or(o.Backoff, time.Second)
 	o.MaxBackoff = cmp.Or(o.MaxBackoff, 5*time.Minute)
@@ -100,14 +102,17 @@ func (o *PollOptions) complete() error {
 		outbox.InRange("Batch", o.Batch, 1, maxEntries),
 		outbox.InRange("Wait", o.Wait, time.Millisecond, 20*time.Second),
 		outbox.InRange("Visibility", o.Visibility, 3*time.Second, maxVisibility),
-		outbox.InRange("Timeout", o.Timeout, time.Second, 11*time.Hour),
+		outbox.InRange("Timeout", o.Timeout, time.Second, maxTimeout),
 		outbox.InRange("Backoff", o.Backoff, time.Millisecond, time.Hour),
 		outbox.InRange("MaxBackoff", o.MaxBackoff, time.Second, 11*time.Hour),
 	)
 }
 
-// maxVisibility is the longest that SQS hides a message (read 2026-11).
-const maxVisibility = 12 * time.Hour
+const (
+	maxVisibility = 12 * time.Hour // the longest that SQS hides a message (read 2026-11)
+	maxTimeout    = 11 * time.Hour
+	handlerMargin = 5 * time.Second // of a pusher.Worker's lease, beyond the deadline of a call
+)
 
 // Poll receives messages from a queue and hands them to a handler until ctx
 // ends. Then it receives no more, lets the handlers finish within

@@ -39,7 +39,7 @@ func TestPollEndsGracefully(t *testing.T) {
 					case <-ctx.Done():
 						return []sumu.Outcome{{Err: ctx.Err()}}
 					}
-				}, func(o *sqsnotify.PollOptions) { o.Grace = tt.grace })
+				}, func(o *sqsnotify.PollOptions) { o.Grace, o.Timeout = tt.grace, time.Minute })
 				synctest.Wait()
 				q.put("b") // The only poller is busy; then it is to receive no more.
 				if got := p.end(t); got != tt.want {

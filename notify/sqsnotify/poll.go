@@ -65,9 +65,17 @@ type PollOptions struct {
 	// Backoff is the longest time until a message that failed is visible again.
 	// It doubles with each receipt, up to MaxBackoff; the actual time is random
 	// between half of it and all, rounded up to seconds. Default 1 s; 1 ms to 1 h.
+	// With [sumu.Outcome]'s Fault it begins with 30 s.
 	Backoff time.Duration
 	// MaxBackoff is the longest that Backoff becomes. Default 5 min; 1 s to 11 h.
 	MaxBackoff time.Duration
+
+	// Probe tells, while batches are held, whether what handlers need is there
+	// again; the method Probe of a pusher.Worker does. It returns nil when it
+	// makes sense to handle messages, within Timeout, and must be cheap. Called
+	// from several goroutines. nil: the messages themselves are tried, and a
+	// batch is held for 10 min only.
+	Probe func(ctx context.Context) error
 
 	// Raw leaves bodies as they are. Default: SNS's envelope is taken off a
 	// body that is one and comes without message attributes of its own.
@@ -126,6 +134,15 @@ const (
 // The queue's redrive policy says how often a message may fail before it goes
 // to the dead-letter queue. An answer of SQS that is lost leaves its messages
 // hidden for [PollOptions.Visibility], and counts as a receipt.
+//
+// An outage of what handlers need spends no more receipts. A batch is held when
+// every message of it fails with [sumu.Outcome]'s Fault: it stays hidden, and is
+// handled again after 1 s, doubling to 30 s, once [PollOptions.Probe] passes.
+// What is not received waits in the queue for as long as that keeps it. When the
+// batch has failed so five times in a row although Probe passes, or after 11
+// hours, its messages come again as others that fail. Those with a Fault in a
+// batch that had others are not held: they come again after 30 s, doubling with
+// each receipt to MaxBackoff. When ctx ends a held batch is given back at once.
 //
 // A queue that is throttled or unavailable is tried again, after a pause of up
 // to 20 s. ErrForbidden and ErrInvalid are returned, after the same orderly end,

@@ -28,6 +28,8 @@ type poller struct {
 	// They live as long as the call of Poll.
 	receiving context.Context // ends when no more is to be received
 	working   context.Context // ends when handlers have to
+
+	handling outage // of what handlers need
 }
 
 // received is a message and what names it to SQS.
@@ -60,13 +62,15 @@ func (p *poller) run() error {
 	return nil
 }
 
-func (p *poller) pause(d time.Duration) {
+// pause waits; it reports false when no more is to be received.
+func (p *poller) pause(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 	case <-p.receiving.Done():
 	}
+	return p.receiving.Err() == nil
 }
 
 func (p *poller) receive() ([]received, error) {
@@ -130,16 +134,25 @@ func (p *poller) work(batch []received) {
 	if len(batch) == 0 {
 		return
 	}
-	p.settle(batch, p.call(batch))
+	p.settle(batch, p.outcomes(batch))
 }
 
-// call has the batch handled, and returns one outcome for each of it.
+// outcomes has the batch handled, now or when that becomes possible, and
+// returns one outcome for each of it. The batch is hidden meanwhile, no longer:
+// that would hide again what is made visible on purpose.
+func (p *poller) outcomes(batch []received) []sumu.Outcome {
+	defer p.extend(batch)()
+	outcomes := p.call(batch)
+	if faults(outcomes, false) {
+		return p.hold(batch, outcomes)
+	}
+	return outcomes
+}
+
+// call has the batch handled once, and returns one outcome for each of it.
 func (p *poller) call(batch []received) (outcomes []sumu.Outcome) {
 	ctx, cancel := context.WithTimeout(p.working, p.o.Timeout)
 	defer cancel()
-	// Extending ends with the call: later it would hide again what is made
-	// visible on purpose.
-	defer p.extend(batch)()
 	// One batch must not end a process that handles others, and holds sockets.
 	defer func() {
 		if v := recover(); v != nil {

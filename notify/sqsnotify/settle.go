@@ -65,11 +65,14 @@ func (p *poller) settled(ctx context.Context, d sumu.Delivery, err error) {
 
 // until is when a message that failed comes again.
 func (p *poller) until(m *received, out *sumu.Outcome) time.Duration {
+	after := min(out.RetryAfter, maxVisibility-time.Minute) // SQS counts from the receipt.
 	switch {
-	case out.RetryAfter > 0:
-		return min(out.RetryAfter, maxVisibility-time.Minute) // SQS counts from the receipt.
-	case p.working.Err() != nil:
-		return 0 // Its handler was cut short: another consumer may go on at once.
+	case out.Fault && p.receiving.Err() == nil:
+		return max(after, outbox.Backoff(faultBackoff, p.o.MaxBackoff, m.Receives-1))
+	case after > 0:
+		return after
+	case out.Fault, p.working.Err() != nil:
+		return 0 // This Poll ends: another consumer may go on at once.
 	}
 	return outbox.Backoff(p.o.Backoff, p.o.MaxBackoff, m.Receives-1)
 }

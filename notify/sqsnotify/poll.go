@@ -86,7 +86,9 @@ type PollOptions struct {
 	// the handler's error or because it could not be removed. Called from
 	// several goroutines. nil: nobody is told.
 	Settled func(ctx context.Context, d sumu.Delivery, err error)
-	// Logger is told of requests to SQS that fail. nil: nobody is told.
+	// Logger is told of requests to SQS that fail, and of outages: when one
+	// begins and when it is over. All of it is a warning or an error. Default
+	// [slog.Default].
 	Logger *slog.Logger
 }
 
@@ -102,9 +104,7 @@ func (o *PollOptions) complete() error {
 	if o.Settled == nil {
 		o.Settled = func(context.Context, sumu.Delivery, error) {}
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return errors.Join(
 		outbox.InRange("Pollers", o.Pollers, 1, 1_000),
 		outbox.InRange("Batch", o.Batch, 1, maxEntries),
@@ -145,8 +145,9 @@ const (
 // each receipt to MaxBackoff. When ctx ends a held batch is given back at once.
 //
 // A queue that is throttled or unavailable is tried again, after a pause of up
-// to 20 s. ErrForbidden and ErrInvalid are returned, after the same orderly end,
-// when SQS refuses the request: the permission is missing, or the queue.
+// to 20 s, for as long as it takes. ErrForbidden and ErrInvalid are returned,
+// after the same orderly end, when SQS refuses the request: the permission is
+// missing, or the queue. Once it was there a permission is waited for.
 // ErrInvalid is also returned at once, with every argument and option that
 // cannot be.
 func Poll(ctx context.Context, api PollAPI, queueURL string, handle Handler, optFns ...func(*PollOptions)) error {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
@@ -145,10 +144,10 @@ func TestPollReceiveErrors(t *testing.T) {
 	inBubble(t, func(t *testing.T) { // What cannot ends it, once handlers are done.
 		q := new(queue)
 		q.put("a")
-		denied := &smithy.GenericAPIError{Code: "AccessDenied", Fault: smithy.FaultClient}
+		missing := &types.QueueDoesNotExist{}
 		q.fault = func(op string, _ int) fault {
 			if op == "receive" && q.requests["receive"] > 1 {
-				return fault{err: denied}
+				return fault{err: missing}
 			}
 			return fault{}
 		}
@@ -156,7 +155,7 @@ func TestPollReceiveErrors(t *testing.T) {
 			time.Sleep(time.Second)
 			return make([]sumu.Outcome, len(msgs))
 		}, func(o *sqsnotify.PollOptions) { o.Pollers = 4 })
-		if !errors.Is(err, sumu.ErrForbidden) || !errors.Is(err, denied) || !q.wasRemoved("m1") {
+		if !errors.Is(err, sumu.ErrInvalid) || !errors.Is(err, missing) || !q.wasRemoved("m1") {
 			t.Errorf("got %v, left %v", err, q.left())
 		}
 	})

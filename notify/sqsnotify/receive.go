@@ -2,11 +2,13 @@ package sqsnotify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,7 +31,9 @@ type poller struct {
 	receiving context.Context // ends when no more is to be received
 	working   context.Context // ends when handlers have to
 
-	handling outage // of what handlers need
+	handling outage      // of what handlers need
+	asking   outage      // of the queue
+	answered atomic.Bool // it has answered once
 }
 
 // received is a message and what names it to SQS.
@@ -49,17 +53,32 @@ func (p *poller) run() error {
 		case p.receiving.Err() != nil:
 			p.release(batch)
 		case err == nil:
+			if failures > 0 {
+				if lasted, last := p.asking.end(); last {
+					p.o.Logger.Warn("sqs: the queue answers again", "after", lasted)
+				}
+			}
 			failures = 0
+			p.answered.Store(true)
 			p.work(batch)
-		case !sumu.Retryable(err):
+		case p.final(err):
 			return err
 		default:
-			p.o.Logger.Warn("sqs: receive", "error", err)
+			if failures == 0 && p.asking.begin() {
+				p.o.Logger.Warn("sqs: the queue does not answer; it is asked until it does", "error", err)
+			}
 			p.pause(outbox.Backoff(100*time.Millisecond, 20*time.Second, failures))
 			failures++
 		}
 	}
 	return nil
+}
+
+// final reports whether further requests are useless. A permission that was
+// there and is not, as that of credentials that have expired, may come again:
+// the process may hold sockets, and should not end for it.
+func (p *poller) final(err error) bool {
+	return !sumu.Retryable(err) && !(errors.Is(err, sumu.ErrForbidden) && p.answered.Load())
 }
 
 // pause waits; it reports false when no more is to be received.

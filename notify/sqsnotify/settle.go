@@ -47,7 +47,7 @@ func (p *poller) settle(batch []received, outcomes []sumu.Outcome) {
 				"id", batch[done[k]].MessageID, "error", err)
 		}
 	}
-	p.hide(ctx, failed, settleLimits)
+	p.unchanged(p.hide(ctx, failed, settleLimits))
 	for i := range batch {
 		p.settled(ctx, batch[i].Delivery, outcomes[i].Err)
 	}
@@ -103,8 +103,8 @@ func (p *poller) remove(ctx context.Context, batch []received, which []int) []er
 
 // hide changes how long messages stay hidden. Where that fails they come
 // again when the time has passed that they are hidden for now.
-func (p *poller) hide(ctx context.Context, which []visibility, limits outbox.Limits) {
-	errs := outbox.Deliver(ctx, which, nil, limits, func(ctx context.Context, which []visibility) ([]error, error) {
+func (p *poller) hide(ctx context.Context, which []visibility, limits outbox.Limits) error {
+	return errors.Join(outbox.Deliver(ctx, which, nil, limits, func(ctx context.Context, which []visibility) ([]error, error) {
 		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &p.queueURL}
 		for i := range which {
 			in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
@@ -121,8 +121,12 @@ func (p *poller) hide(ctx context.Context, which []visibility, limits outbox.Lim
 		}
 		setFailed(o, out.Failed)
 		return o, nil
-	})
-	if err := errors.Join(errs...); err != nil && ctx.Err() != context.Canceled { // Told to stop extending.
+	})...)
+}
+
+// unchanged tells of visibility that was not changed.
+func (p *poller) unchanged(err error) {
+	if err != nil {
 		p.o.Logger.Warn("sqs: visibility of messages was not changed", "error", err)
 	}
 }
@@ -135,7 +139,7 @@ func (p *poller) release(batch []received) {
 	for i := range batch {
 		which[i] = visibility{batch[i].handle, 0}
 	}
-	p.hide(ctx, which, settleLimits)
+	p.unchanged(p.hide(ctx, which, settleLimits))
 }
 
 // extend keeps a batch hidden until it is told to stop; it has stopped when
@@ -153,15 +157,21 @@ func (p *poller) extend(batch []received) (stop func()) {
 		limits.Tries = 2 // The next third is another chance.
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
-		for {
+		for failed := false; ; {
 			select {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
 			}
 			call, done := context.WithTimeout(ctx, every)
-			p.hide(call, which, limits)
+			err := p.hide(call, which, limits)
 			done()
+			if ctx.Err() == nil { // Else it was told to stop.
+				if !failed { // A batch may be held for hours.
+					p.unchanged(err)
+				}
+				failed = err != nil
+			}
 		}
 	})
 	return func() {

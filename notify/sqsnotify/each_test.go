@@ -48,3 +48,31 @@ func TestEach(t *testing.T) {
 		t.Errorf("a panic is %v", outcomes[3].Err)
 	}
 }
+
+// What a backend's own handler needs may be down too: it says so by ErrUnavailable.
+func TestEachFaults(t *testing.T) {
+	down := &sumu.Error{Op: "orders", Kind: sumu.ErrUnavailable, Err: errors.New("connection refused")}
+	handle := sqsnotify.Each(func(_ context.Context, d sumu.Delivery) error {
+		switch string(d.Body) {
+		case "down":
+			return down
+		case "panic":
+			panic("oops")
+		}
+		return errors.New("bad")
+	})
+	outcomes := handle(t.Context(),
+		sumu.Delivery{Group: "g", Body: []byte("down")},
+		sumu.Delivery{Group: "g"},
+		sumu.Delivery{Group: "h", Body: []byte("panic")},
+		sumu.Delivery{Group: "h"},
+		sumu.Delivery{Group: "i"},
+		sumu.Delivery{Group: "i", Body: []byte("down")},
+		sumu.Delivery{Body: []byte("down")},
+	)
+	for i, want := range []bool{true, true, false, false, false, false, true} {
+		if o := outcomes[i]; o.Err == nil || o.Fault != want {
+			t.Errorf("outcome %d is %+v, want a fault: %v", i, o, want)
+		}
+	}
+}

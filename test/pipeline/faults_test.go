@@ -11,21 +11,22 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/sumu-live/sumu/internal/components"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
 	"github.com/sumu-live/sumu/pusher"
 )
 
 // toxics are what a bad network does. Each is put on four of five connections of
 // a road for a while.
-var toxics = []toxic{
-	{kind: "latency", stream: "downstream", attributes: map[string]int{"latency": 150, "jitter": 100}},
-	{kind: "reset_peer", stream: "upstream", attributes: map[string]int{"timeout": 5}},
-	{kind: "reset_peer", stream: "downstream", attributes: map[string]int{"timeout": 0}},
-	{kind: "timeout", stream: "upstream", attributes: map[string]int{"timeout": 200}},
-	{kind: "timeout", stream: "downstream", attributes: map[string]int{"timeout": 200}},
-	{kind: "slow_close", stream: "downstream", attributes: map[string]int{"delay": 200}},
-	{kind: "limit_data", stream: "upstream", attributes: map[string]int{"bytes": 700}},
-	{kind: "limit_data", stream: "downstream", attributes: map[string]int{"bytes": 90}},
+var toxics = []components.Toxic{
+	{Kind: "latency", Stream: "downstream", Attributes: map[string]int{"latency": 150, "jitter": 100}},
+	{Kind: "reset_peer", Stream: "upstream", Attributes: map[string]int{"timeout": 5}},
+	{Kind: "reset_peer", Stream: "downstream", Attributes: map[string]int{"timeout": 0}},
+	{Kind: "timeout", Stream: "upstream", Attributes: map[string]int{"timeout": 200}},
+	{Kind: "timeout", Stream: "downstream", Attributes: map[string]int{"timeout": 200}},
+	{Kind: "slow_close", Stream: "downstream", Attributes: map[string]int{"delay": 200}},
+	{Kind: "limit_data", Stream: "upstream", Attributes: map[string]int{"bytes": 700}},
+	{Kind: "limit_data", Stream: "downstream", Attributes: map[string]int{"bytes": 90}},
 }
 
 // The network between the workers and the queue, the tables and the nodes is
@@ -38,14 +39,13 @@ func TestBadNetwork(t *testing.T) {
 		rounds = 10
 	}
 	start := time.Now()
-	var net *network
-	roadsTo := make(map[string][]string) // proxies
+	roadsTo := make(map[string][]*components.Road)
 	w := newWorld(t, 2, func(w *world) {
-		net = newNetwork(t)
+		net := components.NewNetwork(t)
 		to := func(what, address string) string {
-			address, proxy := net.road(t, address)
-			roadsTo[what] = append(roadsTo[what], proxy)
-			return address
+			road := net.Road(address)
+			roadsTo[what] = append(roadsTo[what], road)
+			return road.Address
 		}
 		w.roads = roads{
 			dynamo: "http://" + to("DynamoDB", hostOf(t, w.dynamo)),
@@ -88,16 +88,16 @@ func TestBadNetwork(t *testing.T) {
 			sent++
 		}
 	}
-	// bad lets each of the roads, by its proxy, be bad for a while.
-	bad := func(weather map[string]toxic) {
+	// bad lets each of the roads be bad for a while.
+	bad := func(weather map[*components.Road]components.Toxic) {
 		send(1) // The fault strikes in its middle.
-		for proxy, x := range weather {
-			net.poison(t, proxy, x)
+		for road, x := range weather {
+			road.Poison(x)
 		}
 		send(2)
 		<-time.After(200 * time.Millisecond) // Nothing tells when the weather has done its worst.
-		for proxy := range weather {
-			net.heal(t, proxy)
+		for road := range weather {
+			road.Heal()
 		}
 	}
 	seed := uint64(time.Now().UnixNano())
@@ -106,17 +106,17 @@ func TestBadNetwork(t *testing.T) {
 	for range rounds {
 		for _, what := range slices.Sorted(maps.Keys(roadsTo)) {
 			for _, x := range toxics {
-				weather := make(map[string]toxic)
-				for _, proxy := range roadsTo[what] {
-					weather[proxy] = x
+				weather := make(map[*components.Road]components.Toxic)
+				for _, road := range roadsTo[what] {
+					weather[road] = x
 				}
 				bad(weather)
 			}
 		}
 		// Posts take their time, and the sender, which has had no answer, sends
 		// once more: the second message finds the lease of the first.
-		for _, proxy := range roadsTo["nodes"] {
-			net.poison(t, proxy, toxic{kind: "latency", stream: "downstream", attributes: map[string]int{"latency": 400}, share: 1})
+		for _, road := range roadsTo["nodes"] {
+			road.Poison(components.Toxic{Kind: "latency", Stream: "downstream", Attributes: map[string]int{"latency": 400}, Share: 1})
 		}
 		underWay := func() {
 			before := book.begun.Load()
@@ -131,21 +131,21 @@ func TestBadNetwork(t *testing.T) {
 		// Meanwhile the tables are out of reach: what was posted cannot be
 		// settled, and is posted again once the lease ends.
 		underWay()
-		cut := toxic{kind: "reset_peer", stream: "upstream", attributes: map[string]int{"timeout": 0}, share: 1}
-		for _, proxy := range roadsTo["DynamoDB"] {
-			net.poison(t, proxy, cut)
+		cut := components.Toxic{Kind: "reset_peer", Stream: "upstream", Attributes: map[string]int{"timeout": 0}, Share: 1}
+		for _, road := range roadsTo["DynamoDB"] {
+			road.Poison(cut)
 		}
 		<-time.After(4 * time.Second) // Longer than the SDK tries.
 		for _, what := range []string{"DynamoDB", "nodes"} {
-			for _, proxy := range roadsTo[what] {
-				net.heal(t, proxy)
+			for _, road := range roadsTo[what] {
+				road.Heal()
 			}
 		}
 		for range len(toxics) { // All roads at once.
-			weather := make(map[string]toxic)
+			weather := make(map[*components.Road]components.Toxic)
 			for _, what := range slices.Sorted(maps.Keys(roadsTo)) {
-				for _, proxy := range roadsTo[what] {
-					weather[proxy] = toxics[random.IntN(len(toxics))]
+				for _, road := range roadsTo[what] {
+					weather[road] = toxics[random.IntN(len(toxics))]
 				}
 			}
 			bad(weather)

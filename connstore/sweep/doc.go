@@ -24,8 +24,8 @@
 //     condition that the row has not been replaced by a younger one.
 //   - The lease of its node has expired: [Options.Leased] says that the row's
 //     Endpoint is of a node that holds leases, there is no record of kind "lease"
-//     with that key, and the sweep could take the lease in its place. See
-//     gateway's "Node leases".
+//     with that key, also after [Options.Takeover], and the sweep could take the
+//     lease in its place. See gateway's "Node leases".
 //
 // An absent lease record alone does not tell a dead node from an endpoint that
 // never had a lease, such as API Gateway's: records vanish when they expire. So
@@ -52,7 +52,7 @@
 // each 4 KB. Expired rows are found by a scan of their own ([Options.KeepExpired]
 // spares it where another sweeps). Each old row costs a call of Check, each
 // removal one conditional write, each node with a lease one read per run, and
-// each dead node two writes. Rows are dealt with one at a time: a segment makes
+// each dead node another one and two writes. Rows are dealt with one at a time: a segment makes
 // about as many checks per second as fit after one another, and Segments run
 // in parallel. Memory does not grow with the table.
 package sweep

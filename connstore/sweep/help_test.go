@@ -45,6 +45,7 @@ func (w *world) sweeper(optFns ...func(*sweep.Options)) *sweep.Sweeper {
 	w.t.Helper()
 	s, err := sweep.New(w.Store, append([]func(*sweep.Options){func(o *sweep.Options) {
 		o.Check, o.Leases, o.Leased, o.Now = w, w.Store, sweep.NodesBelow(base), func() time.Time { return w.now }
+		o.Takeover = -1 // The clock stands still.
 	}}, optFns...)...)
 	if err != nil {
 		w.t.Fatal(err)

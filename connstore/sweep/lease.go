@@ -67,6 +67,7 @@ type nodes struct {
 	holder string
 	mu     sync.Mutex // over calls too: one lookup serves all segments
 	seen   map[string]node
+	since  time.Time // since when leases can be read; zero: the last could not
 }
 
 func (s *Sweeper) newNodes() *nodes {
@@ -100,11 +101,17 @@ func (n *nodes) ask(ctx context.Context, endpoint string, spend func() bool) (ti
 // take takes the lease of a node that has none. It reads first: a read costs
 // less than a write that fails, and most nodes live.
 func (n *nodes) take(ctx context.Context, endpoint string) (node, error) {
-	r, err := n.s.opts.Leases.LoadRecord(ctx, leaseKind, endpoint)
+	alive, err := n.alive(ctx, endpoint)
+	if err == nil && !alive && n.wait(ctx) {
+		alive, err = n.alive(ctx, endpoint)
+	}
+	if err == nil {
+		err = ctx.Err() // It may not have waited to the end.
+	}
 	if err != nil {
 		return node{}, err
 	}
-	if r.Rev > 0 {
+	if alive {
 		return node{state: nodeAlive}, nil
 	}
 	now := n.s.opts.Now()
@@ -122,6 +129,33 @@ func (n *nodes) take(ctx context.Context, endpoint string) (node, error) {
 		return node{}, err
 	}
 	return node{state: nodeDead, taken: now}, nil
+}
+
+func (n *nodes) alive(ctx context.Context, endpoint string) (bool, error) {
+	r, err := n.s.opts.Leases.LoadRecord(ctx, leaseKind, endpoint)
+	switch {
+	case err != nil:
+		n.since = time.Time{}
+	case n.since.IsZero():
+		n.since = n.s.opts.Now()
+	}
+	return r.Rev > 0, err
+}
+
+// wait lets the nodes that live take their leases again. It reports whether
+// there was something to wait for.
+func (n *nodes) wait(ctx context.Context) bool {
+	left := n.since.Add(n.s.opts.Takeover).Sub(n.s.opts.Now())
+	if left <= 0 {
+		return false
+	}
+	t := time.NewTimer(left)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return true
 }
 
 // release gives back every lease that is held.

@@ -118,6 +118,7 @@ func TestALeaseIsNeverRenewedAndUsedInItsFirstThird(t *testing.T) {
 	w.rows(50, dead, time.Minute)
 	store := &slowPrune{world: w, takes: 1.5, least: time.Hour}
 	s, err := sweep.New(store, func(o *sweep.Options) {
+		o.Takeover = -1
 		o.Leases, o.Leased, o.Now = w.Store, sweep.NodesBelow(base), func() time.Time { return w.now }
 	})
 	if err != nil {
@@ -139,6 +140,7 @@ func TestALeaseThatMayHaveExpiredIsLeft(t *testing.T) {
 	w.rows(1, dead, time.Minute)
 	store := &slowPrune{world: w, takes: 50, least: time.Hour}
 	s, err := sweep.New(store, func(o *sweep.Options) {
+		o.Takeover = -1
 		o.Leases, o.Leased, o.Now = w.Store, sweep.NodesBelow(base), func() time.Time { return w.now }
 	})
 	if err != nil {

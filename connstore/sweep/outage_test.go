@@ -29,7 +29,7 @@ func TestAnOutageKillsNobody(t *testing.T) {
 			w.now = time.Now()
 			w.hold(live, 30*time.Second)
 		}()
-		s := w.sweeper(func(o *sweep.Options) { o.Now = time.Now })
+		s := w.sweeper(func(o *sweep.Options) { o.Now, o.Takeover = time.Now, 0 })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		r, _, err := s.Run(ctx, sumu.Segment{})

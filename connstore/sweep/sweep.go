@@ -50,6 +50,13 @@ type Options struct {
 	// asked about the endpoint "".
 	Leased func(endpoint string) bool
 
+	// Takeover is how long a node without a lease has to take it again, from
+	// the moment on at which a run could read a lease: when the table was out of
+	// reach the leases of all nodes have expired, of those that live too. Choose
+	// half of gateway.Options.LeaseTTL, or more. A run that finds such a node
+	// waits for so long, once. Default 15 s; a negative value: it has none.
+	Takeover time.Duration
+
 	// KeepExpired leaves expired rows to others: a presence.Watcher's Run, or
 	// a schedule that calls SweepExpired. Default false: the run of segment 0
 	// removes them first, in at most half of the time that it has.
@@ -105,6 +112,7 @@ func New(store sumu.Store, optFns ...func(*Options)) (*Sweeper, error) {
 	o.MaxRemovals = cmp.Or(o.MaxRemovals, 1000)
 	o.Reserve = cmp.Or(o.Reserve, 2*time.Second)
 	o.Segments = cmp.Or(o.Segments, 1)
+	o.Takeover = max(cmp.Or(o.Takeover, 15*time.Second), 0)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Now == nil {
 		o.Now = time.Now

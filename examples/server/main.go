@@ -135,7 +135,7 @@ func newNode(s settings, cloud aws.Config, log *slog.Logger) (*node, error) {
 		return nil, err
 	}
 	// What died without a word, and who comes and goes.
-	sweeper, err := newSweeper(store, remote, log)
+	sweeper, err := newSweeper(s, store, remote, log)
 	if err != nil {
 		return nil, err
 	}

@@ -15,9 +15,9 @@ import (
 
 // newSweeper removes the rows that nobody else does: of nodes that died, of
 // sockets that a living node does not know, and those that have expired.
-func newSweeper(store *dynamostore.StateStore, remote *apigw.Sender, log *slog.Logger) (*sweep.Sweeper, error) {
+func newSweeper(s settings, store *dynamostore.StateStore, remote *apigw.Sender, log *slog.Logger) (*sweep.Sweeper, error) {
 	return sweep.New(sweptStore{store}, func(o *sweep.Options) {
-		o.Leases, o.Leased = store, isNode
+		o.Leases, o.Leased, o.Takeover = store, isNode, s.leaseTTL/2
 		o.Check = sweep.CheckerFunc(func(ctx context.Context, c sumu.Connection) error {
 			_, err := remote.Get(ctx, c)
 			return err

@@ -243,6 +243,7 @@ func (w *world) sweeper(bases ...string) *sweep.Sweeper {
 	w.t.Helper()
 	s, err := sweep.New(w.store, func(o *sweep.Options) {
 		o.Leases, o.Leased, o.Logger = w.store, sweep.NodesBelow(bases...), testlog.Logger()
+		o.Takeover = leaseTTL / 2
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -104,6 +104,7 @@ func (n *node) poll(ctx context.Context) error {
 		// How soon another node has what one that died, or went while an answer
 		// of SQS was on its way, had taken.
 		o.Visibility = 10 * time.Second
+		o.Probe = n.worker.Probe  // An outage of the tables is waited out, see docs/operating.md.
 		o.Grace = 5 * time.Second // What is not done by then comes again, elsewhere.
 		o.Logger = n.log
 	})

@@ -69,6 +69,8 @@ type fleet struct {
 	store  *dynamostore.StateStore
 	queues *sqs.Client
 	vars   []string
+
+	queueURL string // of the queue of notifications
 }
 
 func newFleet(t *testing.T) *fleet { return newFleetOn(t, components.Dynoxide(t)) }
@@ -97,7 +99,7 @@ func newFleetOn(t *testing.T, dynamo string) *fleet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fleet{t: t, iss: iss, issuer: provider.URL, store: store, queues: queues, vars: []string{
+	return &fleet{t: t, iss: iss, issuer: provider.URL, store: store, queues: queues, queueURL: *queue.QueueUrl, vars: []string{
 		"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=secret",
 		"AWS_ENDPOINT_URL_DYNAMODB=" + dynamo, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS=" + dynamo, "AWS_ENDPOINT_URL_SQS=" + fauxqs,
 		"SUMU_CONNECTIONS_TABLE=" + name + "-c", "SUMU_STATE_TABLE=" + name + "-s", "SUMU_REQUESTS_QUEUE_URL=" + *queue.QueueUrl,
@@ -153,14 +155,22 @@ func (f *fleet) start(name string) *process {
 	return p
 }
 
-// launch runs the program for a node that does not run, at the node's address.
+// launch runs the program for a node that does not run, at the node's address,
+// and waits until it is ready.
 func (f *fleet) launch(p *process) {
+	f.t.Helper()
+	f.run(p, "-create-tables")
+	f.until(p.name+" is ready", func() bool { return p.health() == "ready\n" })
+}
+
+// run runs the program for a node that does not run.
+func (f *fleet) run(p *process, args ...string) {
 	f.t.Helper()
 	path, err := binary()
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	p.cmd = exec.Command(path, "-create-tables")
+	p.cmd = exec.Command(path, args...)
 	p.cmd.Env = append([]string{"SUMU_LISTEN=" + p.addr, "SUMU_ENDPOINT=" + p.endpoint, "SUMU_NODE=" + p.name}, f.vars...)
 	p.cmd.Stderr = processLog{f.t, p.name}
 	if err := p.cmd.Start(); err != nil {
@@ -177,7 +187,6 @@ func (f *fleet) launch(p *process) {
 		_ = cmd.Process.Kill() // Unless it has ended.
 		<-ended
 	})
-	f.until(p.name+" is ready", func() bool { return p.health() == "ready\n" })
 }
 
 // processLog shows the log of a node where a test fails. make test looks at it too.
@@ -195,13 +204,19 @@ func (l processLog) Write(b []byte) (int, error) {
 // until looks until something holds. Nobody tells: it is in another process.
 func (f *fleet) until(what string, holds func() bool) {
 	f.t.Helper()
+	f.within(patience, what, holds, func() string { return "not within " + patience.String() })
+}
+
+// within is until, for so long, and then tells how it is instead.
+func (f *fleet) within(patience time.Duration, what string, holds func() bool, is func() string) {
+	f.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for limit := time.After(patience); !holds(); {
 		select {
 		case <-tick.C:
 		case <-limit:
-			f.t.Fatalf("it is not so that %s", what)
+			f.t.Fatalf("it is not so that %s: %s", what, is())
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/sumu-live/sumu/internal/ws/wstest"
 )
 
-// queue makes a queue of the backend's.
-func (f *fleet) queue() (url string) {
+// newQueue makes a queue of the backend's.
+func (f *fleet) newQueue() (url string) {
 	f.t.Helper()
 	name := "server-" + sumu.NewID()
 	q, err := f.queues.CreateQueue(f.t.Context(), &sqs.CreateQueueInput{QueueName: &name})
@@ -53,7 +53,7 @@ func (f *fleet) receive(what, queueURL string, is func(body string, attributes m
 func TestBackendQueues(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	events, messages := f.queue(), f.queue()
+	events, messages := f.newQueue(), f.newQueue()
 	f.vars = append(f.vars, "SUMU_PRESENCE=queue", "SUMU_PRESENCE_QUEUE_URL="+events, "SUMU_MESSAGES_QUEUE_URL="+messages)
 	a := f.start("a")
 	bob := listen(f.join(a, "bob"))

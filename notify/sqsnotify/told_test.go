@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
@@ -105,4 +106,34 @@ func TestPollWaitsForItsPermission(t *testing.T) {
 	if err := sqsnotify.Poll(t.Context(), q, queueURL, handled); !errors.Is(err, sumu.ErrForbidden) {
 		t.Errorf("without any: %v", err)
 	}
+}
+
+// mute is a queue whose first request for messages is never answered, as by a
+// connection whose other end is gone.
+type mute struct {
+	*queue
+	asked atomic.Bool
+}
+
+func (m *mute) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, optFns ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	if !m.asked.Swap(true) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return m.queue.ReceiveMessage(ctx, in, optFns...)
+}
+
+// A queue that does not answer is asked again.
+func TestPollOutlivesARequest(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := &mute{queue: new(queue)}
+		q.put("a")
+		p := poll(t, q, handled)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if left := q.left(); len(left) > 0 {
+			t.Errorf("after a minute %v are left", left)
+		}
+		p.end(t)
+	})
 }

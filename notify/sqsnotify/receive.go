@@ -42,7 +42,12 @@ type received struct {
 	handle string
 }
 
-const receiveOp = "receive from SQS"
+const (
+	receiveOp = "receive from SQS"
+	// receiveTime is how long an answer may take beyond the time that SQS waits:
+	// that of a connection whose other end is gone would never come.
+	receiveTime = 20 * time.Second
+)
 
 // run receives and handles one batch after the other. It returns the error
 // that makes further requests useless.
@@ -93,7 +98,9 @@ func (p *poller) pause(d time.Duration) bool {
 }
 
 func (p *poller) receive() ([]received, error) {
-	out, err := p.api.ReceiveMessage(p.receiving, &sqs.ReceiveMessageInput{
+	ctx, cancel := context.WithTimeout(p.receiving, p.o.Wait+receiveTime)
+	defer cancel()
+	out, err := p.api.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl:              &p.queueURL,
 		MaxNumberOfMessages:   int32(p.o.Batch),
 		WaitTimeSeconds:       seconds(p.o.Wait),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -76,7 +77,20 @@ type consumers struct {
 	mu      sync.Mutex
 	rand    *rand.Rand
 	handled map[string]int // by body: how often a live process reported success
+	down    time.Time      // until when what handlers need is out of reach
+	last    bool           // no outage begins any more
 	wg      sync.WaitGroup
+}
+
+// isDown reports whether there is an outage, of which some begin now.
+func (c *consumers) isDown() bool {
+	begins, lasts := c.chance(20), c.upTo(2*time.Hour)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if begins && !c.last {
+		c.down = time.Now().Add(lasts)
+	}
+	return time.Now().Before(c.down)
 }
 
 func (c *consumers) chance(n int) bool {
@@ -105,6 +119,17 @@ func (c *consumers) run(life time.Duration, killed bool) {
 			return c.handle(ctx, p, msgs...)
 		}, func(o *sqsnotify.PollOptions) {
 			o.Pollers, o.Visibility, o.Timeout, o.Grace = 2, 6*time.Second, time.Minute, 5*time.Second
+			if c.chance(2) {
+				o.Probe = func(context.Context) error {
+					c.mu.Lock()
+					defer c.mu.Unlock()
+					if time.Now().Before(c.down) {
+						return errDown
+					}
+					return nil
+				}
+			}
+			o.Logger = slog.New(slog.DiscardHandler)
 			o.Settled = func(_ context.Context, m sumu.Delivery, err error) {
 				if err == nil {
 					reported.Store(m.MessageID, true)
@@ -131,6 +156,9 @@ func (c *consumers) handle(ctx context.Context, p *process, msgs ...sumu.Deliver
 	}
 	if c.chance(20) {
 		panic("oops")
+	}
+	if c.isDown() {
+		return faulty(len(msgs))
 	}
 	errs := make([]sumu.Outcome, len(msgs))
 	for i, m := range msgs {
@@ -193,7 +221,8 @@ func TestNothingIsLost(t *testing.T) {
 			}
 			c.q.mu.Unlock()
 			// Then one that nobody kills: it finds all the rest.
-			c.run(6*time.Hour, false)
+			c.last = true
+			c.run(24*time.Hour, false)
 			c.wg.Wait()
 			if left := c.q.left(); len(left) > 0 || len(c.handled) != messages {
 				t.Errorf("seed %d: %d of %d were handled, left %v", seed, len(c.handled), messages, left)

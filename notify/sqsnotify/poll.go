@@ -16,8 +16,8 @@ import (
 
 // PollAPI is what [Poll] needs of an SQS client: an [*sqs.Client], or one's own.
 // Its timeout for a request must be longer than [PollOptions.Wait]; Poll asks
-// again after 20 s more. It needs the permissions sqs:ReceiveMessage, sqs:DeleteMessage and
-// sqs:ChangeMessageVisibility.
+// again after 20 s more. It needs the permissions sqs:ReceiveMessage,
+// sqs:DeleteMessage and sqs:ChangeMessageVisibility.
 type PollAPI interface {
 	ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, optFns ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, optFns ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)

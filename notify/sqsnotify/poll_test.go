@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -29,7 +30,8 @@ type polling struct {
 func poll(t *testing.T, api sqsnotify.PollAPI, handle sqsnotify.Handler, optFns ...func(*sqsnotify.PollOptions)) *polling {
 	ctx, stop := context.WithCancel(t.Context())
 	p := &polling{stop: stop, ended: make(chan error, 1), settled: make(map[string][]error)}
-	optFns = append(optFns, func(o *sqsnotify.PollOptions) {
+	quiet := func(o *sqsnotify.PollOptions) { o.Logger = slog.New(slog.DiscardHandler) }
+	optFns = append(append([]func(*sqsnotify.PollOptions){quiet}, optFns...), func(o *sqsnotify.PollOptions) {
 		o.Settled = func(_ context.Context, m sumu.Delivery, err error) {
 			p.mu.Lock()
 			defer p.mu.Unlock()

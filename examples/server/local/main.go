@@ -26,6 +26,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/sumu-live/sumu"
 )
@@ -124,12 +125,29 @@ and notify through the other:
 	}
 }
 
+// createQueue makes the queue of notifications as it should be: what fails five
+// times goes to another queue, which keeps it for longer.
 func createQueue(ctx context.Context, endpoint string) (url string, err error) {
 	creds := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 	})
-	queue, err := sqs.New(sqs.Options{Region: region, Credentials: creds, BaseEndpoint: &endpoint}).
-		CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("requests")})
+	client := sqs.New(sqs.Options{Region: region, Credentials: creds, BaseEndpoint: &endpoint})
+	dead, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{
+		QueueName: aws.String("requests-dead"), Attributes: map[string]string{"MessageRetentionPeriod": "1209600"},
+	})
+	if err != nil {
+		return "", err
+	}
+	of, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: dead.QueueUrl, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameQueueArn},
+	})
+	if err != nil {
+		return "", err
+	}
+	queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("requests"), Attributes: map[string]string{
+		"MessageRetentionPeriod": "345600",
+		"RedrivePolicy":          fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":"5"}`, of.Attributes["QueueArn"]),
+	}})
 	if err != nil {
 		return "", err
 	}

@@ -75,11 +75,11 @@ var rowFlaws = []flaw{
 			return c, err
 		}
 	}, "Get of an absent row is ErrGone"},
-	{"Get returns a bare sentinel", func(h *hooked) {
+	{"Get of an absent row is an error of no kind", func(h *hooked) {
 		h.get = func(ctx context.Context, ref ref) (conn, error) {
 			c, err := h.Store.Get(ctx, ref)
 			if errors.Is(err, sumu.ErrGone) {
-				err = sumu.ErrGone
+				err = errors.New("no rows")
 			}
 			return c, err
 		}

@@ -12,6 +12,9 @@
 //	}
 //
 // A case is named after the sentence of the contract that it holds a driver to.
+// Errors are told by their kind, with [errors.Is]: a driver need not use
+// [sumu.Error], only wrap what the contract names.
+//
 // The suite is itself held to account: its tests run it against stores that
 // break one rule each, and it must name the rule.
 package storetest

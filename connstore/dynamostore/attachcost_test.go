@@ -160,11 +160,11 @@ func TestRowsReadForAnEvent(t *testing.T) {
 		sizes = append(sizes, 100_000)
 	}
 	testReadsOfAnEvent(t, s, sizes, func() uint64 {
-		before, calls := db.queried, db.calls["Query"]
+		before, calls := db.RowsRead(), db.Calls("Query")
 		if err := subscribersOf(s, event("T", `{"f":"blue","n":5}`), 4)(); err != nil {
 			t.Fatal(err)
 		}
-		return uint64(1000*(db.calls["Query"]-calls) + db.queried - before)
+		return uint64(1000*(db.Calls("Query")-calls) + db.RowsRead() - before)
 	}, func(c sumu.Connection, subs ...sumu.Subscription) error {
 		if err := s.Put(bg, c); err != nil {
 			return err

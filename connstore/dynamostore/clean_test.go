@@ -36,7 +36,7 @@ func TestMembersWithoutARowDisappear(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Unix(1_800_000_000, 0)
-			db := newMemDB() // Its Scan cannot but fail.
+			db := newMemDB()
 			s, err := dynamostore.NewWithState(db, func(o *dynamostore.Options) { o.Now, o.SweepConcurrency = func() time.Time { return now }, 1 })
 			if err != nil {
 				t.Fatal(err)
@@ -53,6 +53,9 @@ func TestMembersWithoutARowDisappear(t *testing.T) {
 			end(t, s, &now, c.Ref())
 			if n := membersOf(ctx, t, s) + subscribers(ctx, t, s); n != 0 {
 				t.Errorf("%d are left", n)
+			}
+			if n := db.Calls("Scan"); n > 0 {
+				t.Errorf("the table is scanned %d times", n)
 			}
 		})
 	}

@@ -28,10 +28,16 @@ func consistency(in any) (what string, consistent, ok bool) {
 // recipients are the reads that find to whom something is sent. What was
 // answered before one of them began, it sees: a connect, a join, a subscribe.
 var recipients = map[string]func(ctx context.Context, s *dynamostore.StateStore) error{
-	"ByUser":       calls["ByUser"],
-	"Members":      func(ctx context.Context, s *dynamostore.StateStore) error { return drain(s.Members(ctx, "room", "")) },
-	"IsMember":     func(ctx context.Context, s *dynamostore.StateStore) error { _, err := s.IsMember(ctx, ann, "room"); return err },
-	"CountMembers": func(ctx context.Context, s *dynamostore.StateStore) error { _, err := s.CountMembers(ctx, "room"); return err },
+	"ByUser":  calls["ByUser"],
+	"Members": func(ctx context.Context, s *dynamostore.StateStore) error { return drain(s.Members(ctx, "room", "")) },
+	"IsMember": func(ctx context.Context, s *dynamostore.StateStore) error {
+		_, err := s.IsMember(ctx, ann, "room")
+		return err
+	},
+	"CountMembers": func(ctx context.Context, s *dynamostore.StateStore) error {
+		_, err := s.CountMembers(ctx, "room")
+		return err
+	},
 	"Subscribers": func(ctx context.Context, s *dynamostore.StateStore) error {
 		return drain(s.Subscribers(ctx, event("T", `{"f":1}`), ""))
 	},

@@ -172,7 +172,7 @@ func (w *walk) checkExpiry() {
 	if w.db != nil {
 		for i, c := range w.conns {
 			rowAt, err := w.store.Get(bg, c.Ref())
-			for key, it := range w.db.table("state") {
+			for key, it := range w.db.Rows("state") {
 				if !strings.Contains(key[0]+key[1], handleOf(c.Ref())) {
 					continue
 				}

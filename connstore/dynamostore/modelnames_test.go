@@ -43,7 +43,7 @@ func learnNames() {
 		c := sumu.Connection{UserID: "u" + itoa(i), ID: "c"}
 		_ = s.Put(bg, c)
 		_ = s.Subscribe(bg, c, 0, modelSubs...)
-		for key, it := range db.table("state") {
+		for key, it := range db.Rows("state") {
 			if name, ok := strings.CutPrefix(key[0], "attached/"); ok && textOf(it["user_id"]) == c.UserID {
 				handles[c.Ref()] = name
 				var sub sumu.Subscription

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -118,20 +119,22 @@ func (s *seam) reshard(it row) {
 func (s *seam) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
 	joins := s.p.adds && isReverse(in.Key) && in.ReturnValues == types.ReturnValueAllOld
 	if joins && s.w.broken == writesThenCounts {
-		s.counted, _ = s.memDB.Query(ctx, &dynamodb.QueryInput{TableName: in.TableName, ExpressionAttributeValues: row{
-			":pk": in.Key["pk"], ":prefix": &types.AttributeValueMemberS{Value: textOf(in.Key["sk"])[:6]},
-		}})
+		s.counted, _ = s.memDB.Query(ctx, &dynamodb.QueryInput{
+			TableName: in.TableName, KeyConditionExpression: aws.String("pk = :pk AND begins_with(sk, :prefix)"),
+			ExpressionAttributeValues: row{":pk": in.Key["pk"], ":prefix": &types.AttributeValueMemberS{Value: textOf(in.Key["sk"])[:6]}},
+			ConsistentRead:            aws.Bool(true),
+		})
 	}
 	out, err := step(s, func() (*dynamodb.UpdateItemOutput, error) {
 		if joins && s.w.broken == reverseRowFirst {
-			old := maps.Clone(s.table(*in.TableName)[keyOf(in.Key)])
+			old := s.Row(*in.TableName, keyOf(in.Key))
 			s.deferred = func() { _, _ = s.memDB.UpdateItem(ctx, in) }
 			return &dynamodb.UpdateItemOutput{Attributes: old}, nil
 		}
 		return s.memDB.UpdateItem(ctx, in, o...)
 	})
 	if err == nil && joins {
-		s.p.reverse = maps.Clone(s.table(*in.TableName)[keyOf(in.Key)])
+		s.p.reverse = s.Row(*in.TableName, keyOf(in.Key))
 		s.reshard(out.Attributes)
 		if s.w.broken == established {
 			if out.Attributes = maps.Clone(s.p.reverse); out.Attributes != nil {

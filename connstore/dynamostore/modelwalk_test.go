@@ -13,6 +13,7 @@ import (
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/connstore/dynamostore"
 	"github.com/sumu-live/sumu/connstore/memstore"
+	"github.com/sumu-live/sumu/internal/memdb"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -216,7 +217,7 @@ func (w *walk) start() {
 	}
 	p.name += " " + ref.UserID
 	if w.db != nil {
-		p.row = w.db.table("connections")[[2]string{ref.UserID, ref.ConnectionID}]
+		p.row = w.db.Row("connections", memdb.Key{ref.UserID, ref.ConnectionID})
 	}
 	conn := i
 	p.next, _ = iter.Pull(func(yield func(struct{}) bool) {

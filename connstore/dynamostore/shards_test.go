@@ -86,7 +86,7 @@ func TestRaiseShards(t *testing.T) {
 		t.Errorf("shards are taken away: %v", err)
 	}
 	shards := make(map[string]int)
-	for key := range db.table("state") {
+	for key := range db.Rows("state") {
 		if strings.HasPrefix(key[1], "member/") {
 			shards[key[0]]++
 		}
@@ -115,9 +115,9 @@ func TestLeaveFindsWhatACrashHasLeft(t *testing.T) {
 	if err := errors.Join(s.Put(bg, c), s.RaiseShards(bg, "room", 5), s.Join(bg, c, "room", 0), s.Subscribe(bg, c, 0, sumu.Subscription{EventType: "T"})); err != nil {
 		t.Fatal(err)
 	}
-	for key := range db.table("state") {
+	for key := range db.Rows("state") {
 		if strings.HasPrefix(key[0], "attached/") {
-			db.set("state", key, nil)
+			db.Set("state", key, nil)
 		}
 	}
 	if n, err := s.CountMembers(bg, "room"); n != 1 || err != nil {
@@ -126,7 +126,7 @@ func TestLeaveFindsWhatACrashHasLeft(t *testing.T) {
 	if err := errors.Join(s.Leave(bg, c.Ref(), "room"), s.Unsubscribe(bg, c.Ref(), sumu.Subscription{EventType: "T"})); err != nil {
 		t.Fatal(err)
 	}
-	for key := range db.table("state") {
+	for key := range db.Rows("state") {
 		if strings.HasPrefix(key[1], "member/") || strings.HasPrefix(key[1], "sub/") {
 			t.Errorf("%q is left", key)
 		}

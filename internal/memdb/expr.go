@@ -1,0 +1,327 @@
+package memdb
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// scope is what an expression is evaluated in.
+type scope struct {
+	row    Row
+	names  map[string]string
+	values Row
+}
+
+func (s scope) operand(token string) types.AttributeValue {
+	switch token[0] {
+	case ':':
+		return s.values[token]
+	case '#':
+		return s.row[s.names[token]]
+	}
+	return s.row[token]
+}
+
+func (s scope) name(token string) string {
+	if token[0] == '#' {
+		return s.names[token]
+	}
+	return token
+}
+
+// expr is an operator, or a function, with its operands: expressions of AND, OR
+// and NOT, names and values of all others.
+type expr struct {
+	op    string
+	args  []string
+	exprs []*expr
+}
+
+func (e *expr) eval(s scope) bool {
+	switch e.op {
+	case "AND":
+		return e.exprs[0].eval(s) && e.exprs[1].eval(s)
+	case "OR":
+		return e.exprs[0].eval(s) || e.exprs[1].eval(s)
+	case "NOT":
+		return !e.exprs[0].eval(s)
+	case "attribute_exists":
+		return s.operand(e.args[0]) != nil
+	case "attribute_not_exists":
+		return s.operand(e.args[0]) == nil
+	case "attribute_type":
+		return typeOf(s.operand(e.args[0])) == TextOf(s.operand(e.args[1]))
+	case "begins_with":
+		v, ok := s.operand(e.args[0]).(*types.AttributeValueMemberS)
+		return ok && strings.HasPrefix(v.Value, TextOf(s.operand(e.args[1])))
+	}
+	return compare(s.operand(e.args[0]), e.op, s.operand(e.args[1]))
+}
+
+// hashKey is the value that a key condition demands of the first key.
+func (e *expr) hashKey(values Row) string {
+	switch {
+	case e == nil:
+		return ""
+	case e.op == "AND":
+		return cmp.Or(e.exprs[0].hashKey(values), e.exprs[1].hashKey(values))
+	case e.op == "=" && (e.args[0] == "pk" || e.args[0] == "user_id"):
+		return TextOf(values[e.args[1]])
+	}
+	return ""
+}
+
+func typeOf(v types.AttributeValue) string {
+	switch v.(type) {
+	case nil:
+		return ""
+	case *types.AttributeValueMemberS:
+		return "S"
+	case *types.AttributeValueMemberN:
+		return "N"
+	case *types.AttributeValueMemberB:
+		return "B"
+	}
+	return "other"
+}
+
+// compare is false for values of different types, whatever the operator but <>.
+func compare(a types.AttributeValue, op string, b types.AttributeValue) bool {
+	if a == nil || b == nil || typeOf(a) != typeOf(b) || typeOf(a) == "other" {
+		return op == "<>"
+	}
+	c := 0
+	switch a := a.(type) {
+	case *types.AttributeValueMemberS:
+		c = strings.Compare(a.Value, TextOf(b))
+	case *types.AttributeValueMemberB:
+		c = bytes.Compare(a.Value, b.(*types.AttributeValueMemberB).Value)
+	case *types.AttributeValueMemberN:
+		c = compareNumbers(a.Value, TextOf(b))
+	}
+	switch op {
+	case "=":
+		return c == 0
+	case "<>":
+		return c != 0
+	case "<":
+		return c < 0
+	case "<=":
+		return c <= 0
+	case ">":
+		return c > 0
+	case ">=":
+		return c >= 0
+	}
+	panic("memdb: unknown operator " + op)
+}
+
+func compareNumbers(a, b string) int {
+	x, errX := strconv.ParseInt(a, 10, 64)
+	y, errY := strconv.ParseInt(b, 10, 64)
+	if errX == nil && errY == nil {
+		return cmp.Compare(x, y)
+	}
+	r, okR := new(big.Rat).SetString(a)
+	q, okQ := new(big.Rat).SetString(b)
+	if !okR || !okQ {
+		panic(fmt.Sprintf("memdb: %q or %q is not a number", a, b))
+	}
+	return r.Cmp(q)
+}
+
+// update does what an update expression says to a row.
+func update(row Row, s scope, text string) error {
+	set, remove, _ := strings.Cut(text, "REMOVE ")
+	for name := range strings.SplitSeq(remove, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			delete(row, s.name(name))
+		}
+	}
+	set, ok := strings.CutPrefix(strings.TrimSpace(set), "SET ")
+	if !ok && set != "" {
+		return invalid("Invalid UpdateExpression: " + text)
+	}
+	// The comma of if_not_exists is before a value, those of assignments before
+	// a name.
+	for assignment := range strings.SplitSeq(strings.ReplaceAll(set, ", :", ",:"), ", ") {
+		if assignment == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(strings.TrimSpace(assignment), " = ")
+		if !ok {
+			return invalid("Invalid UpdateExpression: " + text)
+		}
+		if args, isFunc := strings.CutPrefix(value, "if_not_exists("); isFunc {
+			path, otherwise, _ := strings.Cut(strings.TrimSuffix(args, ")"), ",")
+			if value = path; s.operand(path) == nil {
+				value = otherwise
+			}
+		}
+		v := s.operand(value)
+		if v == nil {
+			return invalid("The provided expression refers to an attribute that does not exist in the item")
+		}
+		row[s.name(name)] = v
+	}
+	return nil
+}
+
+// parsed are expressions by their text: there are few.
+var parsed sync.Map
+
+// parseAll parses expressions, nil ones as nil, and refuses names and values
+// that they use and that are not given, and such that are given in vain. An
+// update expression is only looked at.
+func parseAll(names map[string]string, values Row, texts ...*string) ([]*expr, error) {
+	exprs, used := make([]*expr, len(texts)), make(map[string]bool)
+	if names != nil && len(names) == 0 || values != nil && len(values) == 0 {
+		return nil, invalid("ExpressionAttributeNames and ExpressionAttributeValues must not be empty")
+	}
+	for i, text := range texts {
+		if text == nil {
+			continue
+		}
+		tokens := tokenize(*text)
+		for _, token := range tokens {
+			switch {
+			case token[0] == ':' && values[token] == nil, token[0] == '#' && names[token] == "":
+				return nil, invalid("Invalid expression: " + token + " is not defined: " + *text)
+			case reserved[strings.ToUpper(token)]:
+				return nil, invalid("Invalid expression: Attribute name is a reserved keyword: " + token)
+			}
+			used[token] = true
+		}
+		if tokens[0] == "SET" || tokens[0] == "REMOVE" {
+			continue
+		}
+		known, ok := parsed.Load(*text)
+		if !ok {
+			p := &parser{tokens: tokens}
+			e := p.or()
+			if p.at != len(tokens) {
+				return nil, invalid("Invalid expression: " + *text)
+			}
+			known, _ = parsed.LoadOrStore(*text, e)
+		}
+		exprs[i] = known.(*expr)
+	}
+	for name := range names {
+		if !used[name] {
+			return nil, invalid("Value provided in ExpressionAttributeNames unused: " + name)
+		}
+	}
+	for name := range values {
+		if !used[name] {
+			return nil, invalid("Value provided in ExpressionAttributeValues unused: " + name)
+		}
+	}
+	return exprs, nil
+}
+
+// reserved are those of DynamoDB's reserved words that a row of ours might have
+// as a name (read 2026-11).
+var reserved = map[string]bool{
+	"AT": true, "CONNECTION": true, "COUNT": true, "FIRST": true, "PARTITION": true, "STATUS": true,
+	"TTL": true, "USER": true, "VALUE": true, "WRITE": true,
+}
+
+func tokenize(text string) (tokens []string) {
+	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
+		n := 1
+		switch c := text[0]; {
+		case strings.IndexByte("(),", c) >= 0:
+		case strings.IndexByte("<>=", c) >= 0:
+			for n < len(text) && strings.IndexByte("<>=", text[n]) >= 0 {
+				n++
+			}
+		default:
+			for n < len(text) && strings.IndexByte("(),<>= ", text[n]) < 0 {
+				n++
+			}
+		}
+		tokens, text = append(tokens, text[:n]), text[n:]
+	}
+	return tokens
+}
+
+type parser struct {
+	tokens []string
+	at     int
+}
+
+func (p *parser) peek() string {
+	if p.at < len(p.tokens) {
+		return p.tokens[p.at]
+	}
+	return ""
+}
+
+func (p *parser) next() string {
+	token := p.peek()
+	if p.at++; token == "" {
+		panic(fmt.Sprintf("memdb: unknown expression %q", p.tokens))
+	}
+	return token
+}
+
+func (p *parser) expect(token string) {
+	if got := p.next(); got != token {
+		panic(fmt.Sprintf("memdb: %q instead of %q in %q", got, token, p.tokens))
+	}
+}
+
+func (p *parser) or() *expr {
+	e := p.and()
+	for p.peek() == "OR" {
+		p.next()
+		e = &expr{op: "OR", exprs: []*expr{e, p.and()}}
+	}
+	return e
+}
+
+func (p *parser) and() *expr {
+	e := p.not()
+	for p.peek() == "AND" {
+		p.next()
+		e = &expr{op: "AND", exprs: []*expr{e, p.not()}}
+	}
+	return e
+}
+
+func (p *parser) not() *expr {
+	switch token := p.next(); token {
+	case "NOT":
+		return &expr{op: "NOT", exprs: []*expr{p.not()}}
+	case "(":
+		e := p.or()
+		p.expect(")")
+		return e
+	case "attribute_exists", "attribute_not_exists":
+		p.expect("(")
+		e := &expr{op: token, args: []string{p.next()}}
+		p.expect(")")
+		return e
+	case "attribute_type", "begins_with":
+		p.expect("(")
+		e := &expr{op: token, args: []string{p.next(), ""}}
+		p.expect(",")
+		e.args[1] = p.next()
+		p.expect(")")
+		return e
+	default:
+		op := p.next()
+		switch op {
+		case "=", "<>", "<", "<=", ">", ">=":
+			return &expr{op: op, args: []string{token, p.next()}}
+		}
+		panic(fmt.Sprintf("memdb: unknown operator %q in %q", op, p.tokens))
+	}
+}

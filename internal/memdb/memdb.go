@@ -1,0 +1,208 @@
+// Package memdb is DynamoDB in memory, for tests that must not need an
+// emulator, and for what emulators never are: late. It has as much of DynamoDB
+// as this module's drivers use, evaluates their expressions, refuses what
+// DynamoDB refuses of them, and reports what they consume. It panics at what it
+// does not know, so that no test passes by chance.
+//
+// A table is made by its first row, and is one of two: with the keys user_id and
+// connection_id, or with pk and sk.
+package memdb
+
+import (
+	"context"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Row is a row as DynamoDB has it.
+type Row = map[string]types.AttributeValue
+
+// Key is the two keys of a row.
+type Key [2]string
+
+// DB is safe for concurrent use. Every call is one atomic step.
+type DB struct {
+	// Behind, if set, says for each read that is not strongly consistent how
+	// many of the last writes, up to 64, it misses. It is called with the
+	// input.
+	Behind func(in any) int
+
+	mu      sync.Mutex
+	tables  map[string]*table
+	tokens  map[string]bool // of transactions
+	journal []change        // the last writes, the latest last; see Behind
+	calls   map[string]int
+	read    int
+}
+
+// change is a write, undone by writing what was there before.
+type change struct {
+	table string
+	key   Key
+	old   Row // nil: nothing
+}
+
+const journalSize = 64
+
+// New returns a DB without tables.
+func New() *DB {
+	return &DB{tables: make(map[string]*table), tokens: make(map[string]bool), calls: make(map[string]int)}
+}
+
+// table has its rows by key, and its keys in the order of a scan.
+type table struct {
+	rows  map[Key]Row
+	order []Key // by place, then by the two keys
+	place map[string]uint32
+}
+
+// compare orders keys as a scan does: by a hash of the first.
+func (t *table) compare(a, b Key) int {
+	if a[0] == b[0] {
+		return strings.Compare(a[1], b[1])
+	}
+	x, y := placeOf(a[0]), placeOf(b[0])
+	if x != y {
+		if x < y {
+			return -1
+		}
+		return 1
+	}
+	return strings.Compare(a[0], b[0])
+}
+
+func placeOf(pk string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(pk))
+	return h.Sum32()
+}
+
+func (d *DB) table(name string) *table {
+	t := d.tables[name]
+	if t == nil {
+		t = &table{rows: make(map[Key]Row)}
+		d.tables[name] = t
+	}
+	return t
+}
+
+// write replaces a row; nil removes it.
+func (d *DB) write(name string, key Key, row Row) {
+	t := d.table(name)
+	old, there := t.rows[key]
+	d.journal = append(d.journal, change{name, key, old})
+	if n := len(d.journal) - journalSize; n > 0 {
+		d.journal = slices.Delete(d.journal, 0, n)
+	}
+	if row != nil {
+		t.rows[key] = maps.Clone(row)
+	} else {
+		delete(t.rows, key)
+	}
+	at, _ := slices.BinarySearchFunc(t.order, key, t.compare)
+	switch {
+	case row != nil && !there:
+		t.order = slices.Insert(t.order, at, key)
+	case row == nil && there:
+		t.order = slices.Delete(t.order, at, at+1)
+	}
+}
+
+// Set writes a row past all conditions; nil removes it.
+func (d *DB) Set(table string, key Key, row Row) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.write(table, key, row)
+}
+
+// Rows returns the rows of a table as they are now.
+func (d *DB) Rows(table string) map[Key]Row {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rows := make(map[Key]Row)
+	for key, row := range d.table(table).rows {
+		rows[key] = maps.Clone(row)
+	}
+	return rows
+}
+
+// Row returns a row as it is now; nil when there is none.
+func (d *DB) Row(table string, key Key) Row {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.table(table).rows[key])
+}
+
+// Calls returns how many calls of an operation there were, such as "Query".
+func (d *DB) Calls(operation string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.calls[operation]
+}
+
+// RowsRead returns how many rows queries and scans have read, those that a
+// filter left out included.
+func (d *DB) RowsRead() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.read
+}
+
+// begin counts a call. It returns what ends it.
+func (d *DB) begin(ctx context.Context, operation string) (end func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	d.calls[operation]++
+	return d.mu.Unlock, nil
+}
+
+// KeyOf returns the keys of a row, or of a key.
+func KeyOf(row Row) Key {
+	if row["pk"] != nil {
+		return Key{TextOf(row["pk"]), TextOf(row["sk"])}
+	}
+	return Key{TextOf(row["user_id"]), TextOf(row["connection_id"])}
+}
+
+// TextOf returns the text of a string or a number; "" for anything else.
+func TextOf(v types.AttributeValue) string {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value
+	case *types.AttributeValueMemberN:
+		return v.Value
+	}
+	return ""
+}
+
+// keyRow is a key as a row.
+func keyRow(like Row) Row {
+	if like["pk"] != nil {
+		return Row{"pk": like["pk"], "sk": like["sk"]}
+	}
+	return Row{"user_id": like["user_id"], "connection_id": like["connection_id"]}
+}
+
+// GetItem implements the client.
+func (d *DB) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	end, err := d.begin(ctx, "GetItem")
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if err := checkKey(in.Key, true); err != nil {
+		return nil, err
+	}
+	consistent := in.ConsistentRead != nil && *in.ConsistentRead
+	v := d.view(*in.TableName, consistent, in)
+	row := maps.Clone(v.row(KeyOf(in.Key)))
+	return &dynamodb.GetItemOutput{Item: row, ConsumedCapacity: readUnits(size(row), consistent)}, nil
+}

@@ -36,6 +36,32 @@ func runSuite(t *testing.T, endpoint string, pageSize int, f storetest.Features)
 	}, all(f))
 }
 
+// The suite without an emulator: a break of the contract dies in go test. Pages
+// are small, so that nearly every read has more than one.
+func TestStateStoreInMemory(t *testing.T) {
+	leak.Check(t)
+	clock := newClock()
+	storetest.Run(t, func(t *testing.T) sumu.Store {
+		s, err := dynamostore.NewWithState(newMemDB(), func(o *dynamostore.Options) { o.Now, o.PageSize = clock.now, 25 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}, all(storetest.Features{Now: clock.now, Advance: clock.advance, Crowd: 110, Rounds: 40}))
+}
+
+// A store of one table, with its default options.
+func TestStoreInMemory(t *testing.T) {
+	leak.Check(t)
+	storetest.Run(t, func(t *testing.T) sumu.Store {
+		s, err := dynamostore.New(newMemDB())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}, storetest.Features{Touch: true, Sweep: true, Refresh: true, Crowd: 3_000, Rounds: 40})
+}
+
 // Pages of 150 hold all rows but a crowd's: dynoxide 1.2.1 ends the scan of a
 // segment early when the row that it is to go on behind was deleted.
 func TestStateStoreOnDynoxide(t *testing.T) {

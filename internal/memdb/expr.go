@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -174,53 +175,77 @@ func update(row Row, s scope, text string) error {
 	return nil
 }
 
+// expression is a text, parsed; expr is nil for an update expression, which is
+// only looked at.
+type expression struct {
+	*expr
+	names, values []string // that it uses
+	reserved      string   // a name that it may not use
+}
+
 // parsed are expressions by their text: there are few.
 var parsed sync.Map
 
+func parse(text string) (e expression, ok bool) {
+	if known, ok := parsed.Load(text); ok {
+		return known.(expression), true
+	}
+	tokens := tokenize(text)
+	for _, token := range tokens {
+		switch {
+		case token[0] == ':':
+			e.values = append(e.values, token)
+		case token[0] == '#':
+			e.names = append(e.names, token)
+		case reserved[strings.ToUpper(token)]:
+			e.reserved = token
+		}
+	}
+	if tokens[0] != "SET" && tokens[0] != "REMOVE" {
+		p := &parser{tokens: tokens}
+		if e.expr = p.or(); p.at != len(tokens) {
+			return e, false
+		}
+	}
+	parsed.Store(text, e)
+	return e, true
+}
+
 // parseAll parses expressions, nil ones as nil, and refuses names and values
-// that they use and that are not given, and such that are given in vain. An
-// update expression is only looked at.
+// that they use and that are not given, and such that are given in vain.
 func parseAll(names map[string]string, values Row, texts ...*string) ([]*expr, error) {
-	exprs, used := make([]*expr, len(texts)), make(map[string]bool)
 	if names != nil && len(names) == 0 || values != nil && len(values) == 0 {
 		return nil, invalid("ExpressionAttributeNames and ExpressionAttributeValues must not be empty")
 	}
+	exprs, all := make([]*expr, len(texts)), expression{}
 	for i, text := range texts {
 		if text == nil {
 			continue
 		}
-		tokens := tokenize(*text)
-		for _, token := range tokens {
-			switch {
-			case token[0] == ':' && values[token] == nil, token[0] == '#' && names[token] == "":
-				return nil, invalid("Invalid expression: " + token + " is not defined: " + *text)
-			case reserved[strings.ToUpper(token)]:
-				return nil, invalid("Invalid expression: Attribute name is a reserved keyword: " + token)
-			}
-			used[token] = true
+		e, ok := parse(*text)
+		if !ok || e.reserved != "" {
+			return nil, invalid("Invalid expression: " + *text + " " + e.reserved)
 		}
-		if tokens[0] == "SET" || tokens[0] == "REMOVE" {
-			continue
+		exprs[i], all.names, all.values = e.expr, append(all.names, e.names...), append(all.values, e.values...)
+	}
+	for _, name := range all.names {
+		if names[name] == "" {
+			return nil, invalid("Invalid expression: " + name + " is not defined")
 		}
-		known, ok := parsed.Load(*text)
-		if !ok {
-			p := &parser{tokens: tokens}
-			e := p.or()
-			if p.at != len(tokens) {
-				return nil, invalid("Invalid expression: " + *text)
-			}
-			known, _ = parsed.LoadOrStore(*text, e)
+	}
+	for _, value := range all.values {
+		if values[value] == nil {
+			return nil, invalid("Invalid expression: " + value + " is not defined")
 		}
-		exprs[i] = known.(*expr)
 	}
 	for name := range names {
-		if !used[name] {
+		if !slices.Contains(all.names, name) {
 			return nil, invalid("Value provided in ExpressionAttributeNames unused: " + name)
 		}
 	}
-	for name := range values {
-		if !used[name] {
-			return nil, invalid("Value provided in ExpressionAttributeValues unused: " + name)
+	for value := range values {
+		if !slices.Contains(all.values, value) {
+			return nil, invalid("Value provided in ExpressionAttributeValues unused: " + value)
 		}
 	}
 	return exprs, nil

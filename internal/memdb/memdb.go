@@ -9,6 +9,8 @@
 package memdb
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"hash/fnv"
 	"maps"
@@ -55,38 +57,40 @@ func New() *DB {
 	return &DB{tables: make(map[string]*table), tokens: make(map[string]bool), calls: make(map[string]int)}
 }
 
-// table has its rows by key, and its keys in the order of a scan.
+// table has its rows by key, and the keys in the order of queries and scans.
 type table struct {
 	rows  map[Key]Row
-	order []Key // by place, then by the two keys
-	place map[string]uint32
+	parts map[string][]string // the second keys of each first one, ascending
+	first []string            // the first keys in the order of a scan; nil: to be sorted
 }
 
-// compare orders keys as a scan does: by a hash of the first.
-func (t *table) compare(a, b Key) int {
-	if a[0] == b[0] {
-		return strings.Compare(a[1], b[1])
-	}
-	x, y := placeOf(a[0]), placeOf(b[0])
-	if x != y {
-		if x < y {
-			return -1
-		}
-		return 1
-	}
-	return strings.Compare(a[0], b[0])
-}
-
-func placeOf(pk string) uint32 {
+// place is where a scan comes to a first key: it goes by a hash.
+func place(pk string) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(pk))
 	return h.Sum32()
 }
 
+// comparePlaces orders first keys as a scan does.
+func comparePlaces(a, b string) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Or(cmp.Compare(place(a), place(b)), strings.Compare(a, b))
+}
+
+// firsts are the first keys in the order of a scan.
+func (t *table) firsts() []string {
+	if t.first == nil {
+		t.first = slices.SortedFunc(maps.Keys(t.parts), comparePlaces)
+	}
+	return t.first
+}
+
 func (d *DB) table(name string) *table {
 	t := d.tables[name]
 	if t == nil {
-		t = &table{rows: make(map[Key]Row)}
+		t = &table{rows: make(map[Key]Row), parts: make(map[string][]string)}
 		d.tables[name] = t
 	}
 	return t
@@ -101,16 +105,25 @@ func (d *DB) write(name string, key Key, row Row) {
 		d.journal = slices.Delete(d.journal, 0, n)
 	}
 	if row != nil {
-		t.rows[key] = maps.Clone(row)
+		t.rows[key] = clone(row)
 	} else {
 		delete(t.rows, key)
 	}
-	at, _ := slices.BinarySearchFunc(t.order, key, t.compare)
-	switch {
-	case row != nil && !there:
-		t.order = slices.Insert(t.order, at, key)
-	case row == nil && there:
-		t.order = slices.Delete(t.order, at, at+1)
+	if there == (row != nil) {
+		return
+	}
+	part := t.parts[key[0]]
+	at, _ := slices.BinarySearch(part, key[1])
+	if there {
+		part = slices.Delete(part, at, at+1)
+	} else {
+		part = slices.Insert(part, at, key[1])
+	}
+	if t.parts[key[0]] = part; len(part) == 0 {
+		delete(t.parts, key[0])
+	}
+	if len(part) == 0 || len(part) == 1 && !there {
+		t.first = nil
 	}
 }
 
@@ -127,7 +140,7 @@ func (d *DB) Rows(table string) map[Key]Row {
 	defer d.mu.Unlock()
 	rows := make(map[Key]Row)
 	for key, row := range d.table(table).rows {
-		rows[key] = maps.Clone(row)
+		rows[key] = clone(row)
 	}
 	return rows
 }
@@ -136,7 +149,7 @@ func (d *DB) Rows(table string) map[Key]Row {
 func (d *DB) Row(table string, key Key) Row {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return maps.Clone(d.table(table).rows[key])
+	return clone(d.table(table).rows[key])
 }
 
 // Calls returns how many calls of an operation there were, such as "Query".
@@ -172,6 +185,17 @@ func KeyOf(row Row) Key {
 	return Key{TextOf(row["user_id"]), TextOf(row["connection_id"])}
 }
 
+// clone copies a row; what it points to is not changed by anybody, but for bytes.
+func clone(row Row) Row {
+	copied := maps.Clone(row)
+	for name, v := range copied {
+		if b, ok := v.(*types.AttributeValueMemberB); ok {
+			copied[name] = &types.AttributeValueMemberB{Value: bytes.Clone(b.Value)}
+		}
+	}
+	return copied
+}
+
 // TextOf returns the text of a string or a number; "" for anything else.
 func TextOf(v types.AttributeValue) string {
 	switch v := v.(type) {
@@ -203,6 +227,6 @@ func (d *DB) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*
 	}
 	consistent := in.ConsistentRead != nil && *in.ConsistentRead
 	v := d.view(*in.TableName, consistent, in)
-	row := maps.Clone(v.row(KeyOf(in.Key)))
+	row := clone(v.row(KeyOf(in.Key)))
 	return &dynamodb.GetItemOutput{Item: row, ConsumedCapacity: readUnits(size(row), consistent)}, nil
 }

@@ -2,7 +2,7 @@ package memdb
 
 import (
 	"context"
-	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -36,7 +36,7 @@ func (d *DB) page(v view, keys []Key, r reading) (rows []Row, count, scanned int
 		}
 		// DynamoDB does not look whether there is more.
 		if full := bytes > maxPage && i < len(keys)-1; full || r.limit != nil && scanned == *r.limit {
-			return rows, count, scanned, maps.Clone(keyRow(row)), bytes
+			return rows, count, scanned, keyRow(row), bytes
 		}
 	}
 	return rows, count, scanned, nil, bytes
@@ -44,7 +44,7 @@ func (d *DB) page(v view, keys []Key, r reading) (rows []Row, count, scanned int
 
 func project(row Row, names []string) Row {
 	if names == nil {
-		return maps.Clone(row)
+		return clone(row)
 	}
 	some := make(Row)
 	for _, name := range names {
@@ -92,12 +92,9 @@ func (d *DB) Query(ctx context.Context, in *dynamodb.QueryInput, _ ...func(*dyna
 		}
 	}
 	s := scope{nil, in.ExpressionAttributeNames, in.ExpressionAttributeValues}
-	var keys []Key
-	for _, key := range v.after(start, pk) {
-		if exprs[0].eval(scope{v.row(key), s.names, s.values}) {
-			keys = append(keys, key)
-		}
-	}
+	keys := slices.DeleteFunc(v.query(pk, start[1]), func(key Key) bool {
+		return !exprs[0].eval(scope{v.row(key), s.names, s.values})
+	})
 	out := &dynamodb.QueryOutput{}
 	var bytes int
 	out.Items, out.Count, out.ScannedCount, out.LastEvaluatedKey, bytes = d.page(v, keys, reading{
@@ -127,20 +124,11 @@ func (d *DB) Scan(ctx context.Context, in *dynamodb.ScanInput, _ ...func(*dynamo
 	var start Key
 	if in.ExclusiveStartKey != nil {
 		start = KeyOf(in.ExclusiveStartKey)
-		if segmentOf(start, segments) != segment {
+		if segmentOf(start[0], segments) != segment {
 			return nil, invalid("The provided starting key is outside of the segment")
 		}
 	}
-	keys := v.after(start, "")
-	if segments > 1 {
-		var own []Key
-		for _, key := range keys {
-			if segmentOf(key, segments) == segment {
-				own = append(own, key)
-			}
-		}
-		keys = own
-	}
+	keys := v.scan(segment, segments, start)
 	out := &dynamodb.ScanOutput{}
 	var bytes int
 	out.Items, out.Count, out.ScannedCount, out.LastEvaluatedKey, bytes = d.page(v, keys, reading{
@@ -150,6 +138,3 @@ func (d *DB) Scan(ctx context.Context, in *dynamodb.ScanInput, _ ...func(*dynamo
 	out.ConsumedCapacity = readUnits(bytes, consistent)
 	return out, nil
 }
-
-// segmentOf is the segment of a scan that a key is in: an equal share of places.
-func segmentOf(key Key, segments uint64) uint64 { return uint64(placeOf(key[0])) * segments >> 32 }

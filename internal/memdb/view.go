@@ -32,40 +32,51 @@ func (v view) row(key Key) Row {
 	return v.rows[key]
 }
 
-// after returns the keys behind one, in the order of a scan; those of one first
-// key if it is given.
-func (v view) after(start Key, pk string) []Key {
-	first := start
-	if pk != "" && start == (Key{}) {
-		first = Key{pk}
-	}
-	at := 0
-	if first != (Key{}) {
-		at, _ = slices.BinarySearchFunc(v.order, first, v.compare)
-	}
-	keys := v.order[at:]
-	if pk != "" {
-		n := 0
-		for n < len(keys) && keys[n][0] == pk {
-			n++
+// query returns the keys of a partition behind one.
+func (v view) query(pk, behind string) []Key {
+	seconds := v.parts[pk]
+	if len(v.undone) > 0 {
+		seconds = slices.Clone(seconds)
+		for key, old := range v.undone {
+			if key[0] == pk && old != nil && !slices.Contains(seconds, key[1]) {
+				seconds = append(seconds, key[1])
+			}
 		}
-		keys = keys[:n]
+		slices.Sort(seconds)
 	}
-	if len(keys) > 0 && keys[0] == start {
-		keys = keys[1:]
+	keys := make([]Key, 0, len(seconds))
+	for _, second := range seconds {
+		if key := (Key{pk, second}); (behind == "" || second > behind) && v.row(key) != nil {
+			keys = append(keys, key)
+		}
 	}
-	if len(v.undone) == 0 {
-		return keys
+	return keys
+}
+
+// scan returns the keys of a segment behind one.
+func (v view) scan(segment, segments uint64, behind Key) (keys []Key) {
+	firsts := v.firsts()
+	if len(v.undone) > 0 {
+		firsts = slices.Clone(firsts)
+		for key := range v.undone {
+			firsts = append(firsts, key[0])
+		}
+		slices.SortFunc(firsts, comparePlaces)
+		firsts = slices.Compact(firsts)
 	}
-	keys = slices.Clone(keys)
-	for key, old := range v.undone {
-		behind := start == (Key{}) || v.compare(key, start) > 0
-		if old == nil || !behind || pk != "" && key[0] != pk {
+	for _, pk := range firsts {
+		if segmentOf(pk, segments) != segment || behind != (Key{}) && comparePlaces(pk, behind[0]) < 0 {
 			continue
 		}
-		if at, found := slices.BinarySearchFunc(keys, key, v.compare); !found {
-			keys = slices.Insert(keys, at, key)
+		second := ""
+		if pk == behind[0] {
+			second = behind[1]
 		}
+		keys = append(keys, v.query(pk, second)...)
 	}
-	return slices.DeleteFunc(keys, func(key Key) bool { return v.row(key) == nil })
+	return keys
 }
+
+// segmentOf is the segment of a scan that a first key is in: each has an equal
+// share of the places.
+func segmentOf(pk string, segments uint64) uint64 { return uint64(place(pk)) * segments >> 32 }

@@ -55,7 +55,7 @@ func (c conditional) check(old Row, also ...*string) error {
 	if expr := exprs[len(exprs)-1]; expr != nil && !expr.eval(scope{old, c.names, c.values}) {
 		failed := &types.ConditionalCheckFailedException{Message: aws.String("The conditional request failed")}
 		if c.onFailure == types.ReturnValuesOnConditionCheckFailureAllOld {
-			failed.Item = maps.Clone(old)
+			failed.Item = clone(old)
 		}
 		return failed
 	}
@@ -118,7 +118,7 @@ func (d *DB) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, _ ...
 	if err := c.check(old, in.UpdateExpression); err != nil {
 		return nil, err
 	}
-	next := maps.Clone(in.Key)
+	next := clone(in.Key)
 	maps.Copy(next, old)
 	if err := update(next, scope{old, in.ExpressionAttributeNames, in.ExpressionAttributeValues}, *in.UpdateExpression); err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (d *DB) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, _ ...
 	switch in.ReturnValues {
 	case "", types.ReturnValueNone:
 	case types.ReturnValueAllOld:
-		out.Attributes = maps.Clone(old)
+		out.Attributes = clone(old)
 	default:
 		panic("memdb: unknown ReturnValues " + in.ReturnValues)
 	}

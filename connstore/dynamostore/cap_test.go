@@ -13,20 +13,19 @@ import (
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/connstore/dynamostore"
-	"github.com/sumu-live/sumu/internal/components"
 )
 
 // Nodes share nothing but the tables. While connections come and go, by every
 // way that there is, no look at the table finds more than the cap, and a row is
 // returned as evicted once at most.
-func TestCapHoldsAmongNodes(t *testing.T) {
+func TestCapHoldsAmongNodes(t *testing.T) { over(t, testCapHoldsAmongNodes) }
+
+func testCapHoldsAmongNodes(t *testing.T, db database) {
 	const nodes, most, each = 4, 5, 25
-	client := newClient(t, components.Dynoxide(t))
-	named := newTables(t, client)
 	stores := make([]*dynamostore.StateStore, nodes)
 	for i := range stores {
 		var err error
-		stores[i], err = dynamostore.NewWithState(client, named, func(o *dynamostore.Options) { o.ConsistentReads = true })
+		stores[i], err = dynamostore.NewWithState(db.client, db.named, func(o *dynamostore.Options) { o.ConsistentReads = true })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,12 +114,14 @@ func TestCapHoldsAmongNodes(t *testing.T) {
 }
 
 // More than a transaction holds.
-func TestPutCappedEvictsHundreds(t *testing.T) {
-	client, ctx := newClient(t, components.Dynoxide(t)), t.Context()
+func TestPutCappedEvictsHundreds(t *testing.T) { over(t, testPutCappedEvictsHundreds) }
+
+func testPutCappedEvictsHundreds(t *testing.T, db database) {
+	ctx := t.Context()
 	var transactions int
 	refuse := errors.New("refused")
-	d := &double{next: client}
-	s, err := dynamostore.NewWithState(d, newTables(t, client), func(o *dynamostore.Options) { o.ConsistentReads = true })
+	d := &double{next: db.client}
+	s, err := dynamostore.NewWithState(d, db.named, func(o *dynamostore.Options) { o.ConsistentReads = true })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,23 +7,15 @@ import (
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/connstore/dynamostore"
-	"github.com/sumu-live/sumu/internal/components"
 )
 
 // What each operation may cost is fixed by the design: in tenths of a unit.
-func TestCost(t *testing.T) {
-	for name, start := range map[string]func(testing.TB) string{
-		"dynoxide":       components.Dynoxide,
-		"DynamoDB Local": components.DynamoDBLocal,
-	} {
-		t.Run(name, func(t *testing.T) { testCost(t, start(t)) })
-	}
-}
+func TestCost(t *testing.T) { overAll(t, testCost) }
 
-func testCost(t *testing.T, endpoint string) {
-	client, ctx := newClient(t, endpoint), t.Context()
-	d := &double{next: client}
-	s, err := dynamostore.NewWithState(d, newTables(t, client))
+func testCost(t *testing.T, db database) {
+	ctx := t.Context()
+	d := &double{next: db.client}
+	s, err := dynamostore.NewWithState(d, db.named)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/connstore/dynamostore"
-	"github.com/sumu-live/sumu/internal/components"
 )
 
 // The defects of the original stack that are the store's, by their names there.
@@ -28,20 +27,18 @@ func n(v int64) types.AttributeValue {
 type raw struct {
 	*dynamostore.StateStore
 	t      *testing.T
-	client *dynamodb.Client
+	client dynamostore.Client
 	table  string
 }
 
-func newRaw(t *testing.T, optFns ...func(*dynamostore.Options)) raw {
-	client := newClient(t, components.Dynoxide(t))
-	named := newTables(t, client)
-	var o dynamostore.Options
-	named(&o)
-	store, err := dynamostore.NewWithState(client, append(optFns, named)...)
+func newRaw(t *testing.T, db database, optFns ...func(*dynamostore.Options)) raw {
+	o := dynamostore.Options{Connections: "connections"}
+	db.named(&o)
+	store, err := dynamostore.NewWithState(db.client, append(optFns, db.named)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return raw{store, t, client, o.Connections}
+	return raw{store, t, db.client, o.Connections}
 }
 
 func (r raw) put(user, id string, more attributes) {
@@ -82,7 +79,11 @@ func (r raw) wantByUser(user string, want ...string) {
 
 // delete_at written as String: TTL never fires.
 func TestDeleteAtIsANumberAndAStringIsReadToo(t *testing.T) {
-	r, ctx := newRaw(t), t.Context()
+	over(t, testDeleteAtIsANumberAndAStringIsReadToo)
+}
+
+func testDeleteAtIsANumberAndAStringIsReadToo(t *testing.T, db database) {
+	r, ctx := newRaw(t, db), t.Context()
 	at := time.Now().Add(2 * time.Hour).Truncate(time.Second)
 	if err := r.Put(ctx, sumu.Connection{UserID: "ann", ID: "ours", DeleteAt: at}); err != nil {
 		t.Fatal(err)
@@ -122,7 +123,11 @@ func TestDeleteAtIsANumberAndAStringIsReadToo(t *testing.T) {
 
 // expired rows are still pushed to and count as online.
 func TestExpiredRowsAreNoTargetsAndNotOnline(t *testing.T) {
-	r, ctx := newRaw(t), t.Context()
+	over(t, testExpiredRowsAreNoTargetsAndNotOnline)
+}
+
+func testExpiredRowsAreNoTargetsAndNotOnline(t *testing.T, db database) {
+	r, ctx := newRaw(t, db), t.Context()
 	past := time.Now().Add(-time.Minute).Unix()
 	r.put("ann", "number", attributes{"delete_at": n(past)})
 	r.put("ann", "string", attributes{"delete_at": s(fmt.Sprint(past))})
@@ -139,8 +144,10 @@ func TestExpiredRowsAreNoTargetsAndNotOnline(t *testing.T) {
 }
 
 // query of a user's connections not paginated.
-func TestByUserReadsEveryPage(t *testing.T) {
-	r := newRaw(t, func(o *dynamostore.Options) { o.PageSize = 2 })
+func TestByUserReadsEveryPage(t *testing.T) { over(t, testByUserReadsEveryPage) }
+
+func testByUserReadsEveryPage(t *testing.T, db database) {
+	r := newRaw(t, db, func(o *dynamostore.Options) { o.PageSize = 2 })
 	var want []string
 	for i := range 9 {
 		id := fmt.Sprint("c", i)
@@ -156,8 +163,10 @@ func TestByUserReadsEveryPage(t *testing.T) {
 
 // the same stale connection in two records -> duplicate batch-delete keys ->
 // error after delivery.
-func TestPruneOfOneConnectionTwice(t *testing.T) {
-	r, ctx := newRaw(t), t.Context()
+func TestPruneOfOneConnectionTwice(t *testing.T) { over(t, testPruneOfOneConnectionTwice) }
+
+func testPruneOfOneConnectionTwice(t *testing.T, db database) {
+	r, ctx := newRaw(t, db), t.Context()
 	ref := sumu.ConnectionRef{UserID: "ann", ConnectionID: "c1"}
 	r.put("ann", "c1", nil)
 	for i, want := range []bool{true, false} {
@@ -192,8 +201,10 @@ func TestAllReadsAPageWhenItIsNeeded(t *testing.T) {
 
 // Rows of other programs: what is missing or of another type does not break a
 // page, and such a row counts as old.
-func TestRowsWithMissingAttributes(t *testing.T) {
-	r, ctx := newRaw(t), t.Context()
+func TestRowsWithMissingAttributes(t *testing.T) { over(t, testRowsWithMissingAttributes) }
+
+func testRowsWithMissingAttributes(t *testing.T, db database) {
+	r, ctx := newRaw(t, db), t.Context()
 	odd := map[string]attributes{
 		"a-keys-only":   nil,
 		"b-null":        {"delete_at": &types.AttributeValueMemberNULL{Value: true}, "connected_at": &types.AttributeValueMemberNULL{Value: true}},
@@ -227,8 +238,10 @@ func TestRowsWithMissingAttributes(t *testing.T) {
 }
 
 // An attribute that another program keeps in a row survives what we change.
-func TestTouchKeepsAttributesOfOthers(t *testing.T) {
-	r, ctx := newRaw(t), t.Context()
+func TestTouchKeepsAttributesOfOthers(t *testing.T) { over(t, testTouchKeepsAttributesOfOthers) }
+
+func testTouchKeepsAttributesOfOthers(t *testing.T, db database) {
+	r, ctx := newRaw(t, db), t.Context()
 	r.put("ann", "c1", attributes{"colour": s("blue")})
 	ref := sumu.ConnectionRef{UserID: "ann", ConnectionID: "c1"}
 	if err := r.Touch(ctx, ref, soon); err != nil {

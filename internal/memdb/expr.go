@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/big"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,13 +90,19 @@ func typeOf(v types.AttributeValue) string {
 		return "N"
 	case *types.AttributeValueMemberB:
 		return "B"
+	case *types.AttributeValueMemberNULL:
+		return "NULL"
+	case *types.AttributeValueMemberBOOL:
+		return "BOOL"
+	case *types.AttributeValueMemberSS:
+		return "SS"
 	}
-	return "other"
+	panic(fmt.Sprintf("memdb: unknown type %T", v))
 }
 
 // compare is false for values of different types, whatever the operator but <>.
 func compare(a types.AttributeValue, op string, b types.AttributeValue) bool {
-	if a == nil || b == nil || typeOf(a) != typeOf(b) || typeOf(a) == "other" {
+	if a == nil || b == nil || typeOf(a) != typeOf(b) {
 		return op == "<>"
 	}
 	c := 0
@@ -106,6 +113,9 @@ func compare(a types.AttributeValue, op string, b types.AttributeValue) bool {
 		c = bytes.Compare(a.Value, b.(*types.AttributeValueMemberB).Value)
 	case *types.AttributeValueMemberN:
 		c = compareNumbers(a.Value, TextOf(b))
+	default: // These have no order.
+		same := reflect.DeepEqual(a, b)
+		return op == "=" && same || op == "<>" && !same
 	}
 	switch op {
 	case "=":

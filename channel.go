@@ -61,20 +61,21 @@ type ChannelStore interface {
 	// Leave ends a membership. One that never was is no error.
 	Leave(ctx context.Context, ref ConnectionRef, channel string) error
 
-	// IsMember reports whether a connection is in a channel. It may lag a
-	// write by a moment.
+	// IsMember reports whether a connection is in a channel: strongly
+	// consistent, because exclusions rest on it.
 	IsMember(ctx context.Context, ref ConnectionRef, channel string) (bool, error)
 
 	// Members yields the members of a channel, streamed: memory does not grow
 	// with their number. The order is the driver's, but stable: a member that
 	// is there from beginning to end is yielded exactly once, also when the
 	// reading was stopped and resumed behind the Cursor after; "" is the
-	// beginning. It may lag a write by a moment. The loop's body may call the
-	// store. After an error it yields nothing more.
+	// beginning. It is strongly consistent: a join that was answered receives
+	// every message that is accepted later. The loop's body may call the store.
+	// After an error it yields nothing more.
 	Members(ctx context.Context, channel, after string) iter.Seq2[Member, error]
 
-	// CountMembers returns how many connections are in a channel. It may lag a
-	// write by a moment.
+	// CountMembers returns how many connections are in a channel: strongly
+	// consistent.
 	CountMembers(ctx context.Context, channel string) (int, error)
 
 	// Channels yields the channels of a connection in ascending byte order:

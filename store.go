@@ -13,6 +13,9 @@ import (
 // not it has been removed. Errors are ErrInvalid for a row or reference that
 // does not validate, ErrThrottled or ErrUnavailable for what may succeed later.
 // All methods are safe for concurrent use.
+//
+// Every read is strongly consistent, those of the optional interfaces too: what
+// was answered before a read began, it sees. All alone may lag.
 type Store interface {
 	// Put writes a row, replacing one with the same user and id.
 	Put(ctx context.Context, c Connection) error
@@ -32,8 +35,9 @@ type Store interface {
 	// comparison and the removal are one atomic step.
 	Prune(ctx context.Context, ref ConnectionRef, notAfter time.Time) (removed bool, err error)
 
-	// ByUser yields the rows of a user in ascending byte order of their ids. It
-	// may lag a write by a moment. After an error it yields nothing more.
+	// ByUser yields the rows of a user in ascending byte order of their ids:
+	// strongly consistent, because a notification reaches every connection that
+	// was accepted before it. After an error it yields nothing more.
 	ByUser(ctx context.Context, userID string) iter.Seq2[Connection, error]
 
 	// HasLive reports whether the user has at least one row: strongly
@@ -41,10 +45,12 @@ type Store interface {
 	HasLive(ctx context.Context, userID string) (bool, error)
 
 	// All yields the rows of a segment, streamed: memory does not grow with
-	// their number. The order is the driver's, but stable: a row that is there
-	// from beginning to end is yielded exactly once, also when the scan was
-	// stopped and resumed with seg.After. The loop's body may call the store.
-	// After an error it yields nothing more.
+	// their number. It may lag a write by a moment, alone among all reads of a
+	// store: a broadcast may miss who was accepted within that moment. The
+	// order is the driver's, but stable: a row that is there from beginning to
+	// end is yielded exactly once, also when the scan was stopped and resumed
+	// with seg.After. The loop's body may call the store. After an error it
+	// yields nothing more.
 	All(ctx context.Context, seg Segment) iter.Seq2[Connection, error]
 }
 
@@ -80,7 +86,8 @@ type Toucher interface {
 // nobody; the removal is a change like any other, and it drives presence.
 type Sweeper interface {
 	// SweepExpired removes up to limit expired rows, each on the condition
-	// that its DeleteAt is unchanged and past. Limit 0 or less: all of them.
+	// that its DeleteAt is unchanged and past. Limit 0 or less: all of them, but
+	// for those whose expiry was written within the last moment.
 	SweepExpired(ctx context.Context, limit int) (removed int, err error)
 }
 

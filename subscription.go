@@ -128,7 +128,8 @@ type SubscriptionStore interface {
 	// Subscribers yields the subscriptions that match an event, streamed, each
 	// exactly once if it is there from beginning to end, also when the reading
 	// was stopped and resumed behind the Cursor after; "" is the beginning. It
-	// may lag a write by a moment. The loop's body may call the store. After
+	// is strongly consistent: a subscription that was answered receives every
+	// event that is accepted later. The loop's body may call the store. After
 	// an error it yields nothing more.
 	Subscribers(ctx context.Context, e *EventReader, after string) iter.Seq2[Subscriber, error]
 }

@@ -39,8 +39,8 @@ func (c *Channels) Of(ctx context.Context, ref sumu.ConnectionRef) iter.Seq2[str
 }
 
 // Members yields the connections in a channel, streamed: memory does not grow
-// with their number. It may lag a join or leave by a moment. After an error it
-// yields nothing more.
+// with their number. Who had joined before it began is among them. After an
+// error it yields nothing more.
 func (c *Channels) Members(ctx context.Context, channel string) iter.Seq2[sumu.Connection, error] {
 	return func(yield func(sumu.Connection, error) bool) {
 		for m, err := range c.store.Members(ctx, channel, "") {
@@ -51,8 +51,8 @@ func (c *Channels) Members(ctx context.Context, channel string) iter.Seq2[sumu.C
 	}
 }
 
-// Count returns how many connections are in a channel. It may lag a join or
-// leave by a moment.
+// Count returns how many connections are in a channel, those that joined before
+// among them.
 func (c *Channels) Count(ctx context.Context, channel string) (int, error) {
 	return c.store.CountMembers(ctx, channel)
 }

@@ -149,9 +149,10 @@ type counted struct {
 }
 
 // others returns the user's live rows but c: all of them, or when enough is
-// above 0 no more than that.
+// above 0 no more than that. It is strongly consistent: of the rows that the cap
+// row tells of it must miss none.
 func (s *StateStore) others(ctx context.Context, c sumu.Connection, enough int) (live []counted, err error) {
-	for it, err := range items(ctx, nil, s.userPages(ctx, c.UserID, true, 0)) {
+	for it, err := range items(ctx, nil, s.userPages(ctx, c.UserID, consistently, 0)) {
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ func testCapHoldsAmongNodes(t *testing.T, db database) {
 	stores := make([]*dynamostore.StateStore, nodes)
 	for i := range stores {
 		var err error
-		stores[i], err = dynamostore.NewWithState(db.client, db.named, func(o *dynamostore.Options) { o.ConsistentReads = true })
+		stores[i], err = dynamostore.NewWithState(db.client, db.named)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func testPutCappedEvictsHundreds(t *testing.T, db database) {
 	var transactions int
 	refuse := errors.New("refused")
 	d := &double{next: db.client}
-	s, err := dynamostore.NewWithState(d, db.named, func(o *dynamostore.Options) { o.ConsistentReads = true })
+	s, err := dynamostore.NewWithState(d, db.named)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,17 +65,17 @@ func (s *StateStore) Leave(ctx context.Context, ref sumu.ConnectionRef, channel 
 	return nil
 }
 
-// IsMember reports whether a connection is in a channel: 1 RCU, or 0.5 RCU when
-// it is not. It may lag a write by a moment, unless ConsistentReads is set.
+// IsMember reports whether a connection is in a channel: strongly consistent,
+// 2 RCU, or 1 RCU when it is not; see [Options].EventualRecipients.
 func (s *StateStore) IsMember(ctx context.Context, ref sumu.ConnectionRef, channel string) (bool, error) {
 	const op = "is member"
 	if err := checkMember(ctx, op, ref, channel); err != nil {
 		return false, err
 	}
 	h, now := newHandle(ref), s.now()
-	it, err := s.peek(ctx, stateKey(attachedPrefix+h.name, channelPrefix+channel), &s.consistent)
+	it, err := s.peek(ctx, stateKey(attachedPrefix+h.name, channelPrefix+channel), s.recipients) // Exclusions rest on it.
 	if r := (reverse{it, h.name}); err == nil && r.live(now) {
-		it, err = s.peek(ctx, r.forward(), &s.consistent)
+		it, err = s.peek(ctx, r.forward(), s.recipients)
 		if err == nil {
 			return reverse{it, h.name}.live(now), nil
 		}
@@ -96,10 +96,10 @@ func (s *StateStore) peek(ctx context.Context, key item, consistent *bool) (item
 }
 
 // Members yields the members of a channel behind a cursor, shard by shard, read
-// page by page: 0.5 RCU for each 4 KB, about 15 members, and as much for each
-// shard without any. It may lag a write by a moment, unless ConsistentReads is
-// set. ErrInvalid is yielded for a cursor that cannot be. After an error it
-// yields nothing more.
+// page by page: strongly consistent, 1 RCU for each 4 KB, about 15 members, and
+// as much for each shard without any; see [Options].EventualRecipients.
+// ErrInvalid is yielded for a cursor that cannot be. After an error it yields
+// nothing more.
 func (s *StateStore) Members(ctx context.Context, channel, after string) iter.Seq2[sumu.Member, error] {
 	const op = "members"
 	return func(yield func(sumu.Member, error) bool) {
@@ -111,13 +111,15 @@ func (s *StateStore) Members(ctx context.Context, channel, after string) iter.Se
 			yield(sumu.Member{}, err)
 			return
 		}
-		// The number of shards stands behind the members of the first.
+		// A join that was answered gets what is sent from then on: its row must
+		// be seen, and so must the number of shards, or a shard would be left
+		// out. The number stands behind the members of the first shard.
 		shards := int64(1)
 		if shard > 0 {
-			shards, err = s.shards(ctx, channel, &s.consistent)
+			shards, err = s.shards(ctx, channel, s.recipients)
 		}
 		for ; err == nil && shard < shards; shard, start = shard+1, nil {
-			for it, err := range s.partition(ctx, shardKey(channel, shard), "", start, &s.consistent) {
+			for it, err := range s.partition(ctx, shardKey(channel, shard), "", start, s.recipients) {
 				if err != nil {
 					yield(sumu.Member{}, classified(ctx, op, "", s.state, err))
 					return
@@ -156,15 +158,15 @@ func memberCursor(channel, cursor string) (shard int64, start item, err error) {
 	return shard, memberKey(channel, shard, name), nil
 }
 
-// CountMembers returns how many connections are in a channel: 0.5 RCU for each
-// 4 KB, about 15 members, of which none is transferred. It may lag a write by a
-// moment, unless ConsistentReads is set.
+// CountMembers returns how many connections are in a channel: strongly
+// consistent, 1 RCU for each 4 KB, about 15 members, of which none is
+// transferred, and 1 RCU; see [Options].EventualRecipients.
 func (s *StateStore) CountMembers(ctx context.Context, channel string) (int, error) {
 	const op = "count members"
 	if err := enter(ctx, op, "", sumu.ValidateChannel(channel)); err != nil {
 		return 0, err
 	}
-	shards, err := s.shards(ctx, channel, &s.consistent)
+	shards, err := s.shards(ctx, channel, s.recipients)
 	counts := make([]int, shards)
 	if err == nil {
 		err = s.each(int(shards), func(i int) (err error) {
@@ -191,7 +193,7 @@ func (s *StateStore) countShard(ctx context.Context, channel string, shard int64
 		ExpressionAttributeValues: item{
 			":pk": str(shardKey(channel, shard)), ":prefix": str(memberPrefix), ":now": num(s.nowSeconds()),
 		},
-		ConsistentRead: &s.consistent,
+		ConsistentRead: s.recipients,
 		Limit:          s.limit(),
 	}
 	for {

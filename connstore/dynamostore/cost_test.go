@@ -69,8 +69,8 @@ func testCost(t *testing.T, db database) {
 	}{
 		{"connect", func() error { return s.Put(ctx, ann) }, 0, 10},
 		{"get", func() error { _, err := s.Get(ctx, ann.Ref()); return err }, 10, 0},
-		{"notify one user", read(ann.UserID), 5, 0},
-		{"notify a user who is away", read("nobody"), 5, 0},
+		{"notify one user", read(ann.UserID), 10, 0},
+		{"notify a user who is away", read("nobody"), 10, 0},
 		{"renew", func() error { return s.Touch(ctx, ann.Ref(), now.Add(3*time.Hour)) }, 0, 10},
 		{"presence, a flip", save(flip), 20, 20},
 		{"presence, nothing changes", save(same), 20, 10},

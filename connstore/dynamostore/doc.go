@@ -63,12 +63,32 @@
 //
 // # Consistency
 //
-// Get, HasLive, Presence, PresenceRows and LoadRecord are strongly consistent,
-// as their contracts ask for, and so are Channels and Subscriptions. ByUser, All,
-// and who is in a channel or gets an event, are eventually consistent, at half the
-// price; [Options].ConsistentReads changes that. Whatever is conditional is
-// one conditional write, or one transaction. Global tables do not keep these
-// promises across Regions: let one Region write.
+// Every read on which a promise rests is strongly consistent:
+//
+//	read                            what rests on it
+//	Get                             Join and Subscribe end with it, and undo themselves where the row has gone;
+//	                                Forget of a connection that is gone begins with it
+//	HasLive, Presence               no false OFFLINE, no version twice or left out
+//	PresenceRows                    a reconciliation finds every row that is wrong
+//	LoadRecord                      a lease has one holder, a ticket is used once, a revocation holds at once
+//	the cap row, PutCapped's count  never more connections than the cap
+//	ByUser                          a notification, or a Kick, meets every connection accepted before it
+//	Members, CountMembers           a join that was answered gets every message accepted later
+//	IsMember                        an exclusion holds for whoever has joined before
+//	Subscribers                     a subscription that was answered gets every event accepted later
+//	Channels, Subscriptions,        of calls at the same time either both rows of an attachment are left or
+//	the rows under attached/        neither, and Forget leaves none; no connection gets over its limit
+//	the shards of a channel         Join writes where Members looks, Leave finds what was left
+//
+// [Options].EventualRecipients gives up those of ByUser, Members, CountMembers,
+// IsMember and Subscribers, for half of their price. Three reads are eventually
+// consistent, because nothing rests on them: All, unless ConsistentAll is set (a
+// broadcast may miss who was accepted a moment before), the scan of SweepExpired
+// (the next one finds what it missed), and that of the registry of uses by
+// Subscribe. No secondary index is read: they cannot be read consistently.
+//
+// Whatever is conditional is one conditional write, or one transaction. Global
+// tables do not keep these promises across Regions: let one Region write.
 //
 // A membership or a subscription is two rows, written without a transaction. The
 // order of the steps is such that calls at the same time leave either both or
@@ -79,14 +99,14 @@
 // # Cost
 //
 // In DynamoDB's units, for rows of up to 1 KB: connect 1 WCU, disconnect 1 WCU,
-// all connections of a user 0.5 RCU for each 4 KB (some 25 rows), a broadcast or
-// a sweep 0.5 RCU for each 4 KB of the table (100,000 rows: about 1,900 RCU,
+// all connections of a user 1 RCU for each 4 KB (some 25 rows), a broadcast or a
+// sweep 0.5 RCU for each 4 KB of the table (100,000 rows: about 1,900 RCU,
 // $0.00024 on demand in us-east-1, 2026-11), an evaluation of presence 2 RCU and
 // 1 WCU, or 2 WCU where somebody came or went; to join, leave, subscribe or
-// unsubscribe 2 WCU and 2 to 4 RCU, the members of a channel 0.5 RCU for each
-// 4 KB (some 15), an event 0.5 RCU and as much for each 4 KB of the subscriptions
-// that may match, at least 0.5 RCU for each kind of filter, however many others
-// there are.
+// unsubscribe 2 WCU and 2 to 4 RCU, the members of a channel 1 RCU for each 4 KB
+// (some 15), an event 1 RCU and as much for each 4 KB of the subscriptions that
+// may match, at least 1 RCU for each kind of filter, however many others there
+// are.
 //
 // # Errors
 //

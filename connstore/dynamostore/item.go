@@ -131,4 +131,10 @@ func liveValues(now int64) item { return item{":now": num(now), ":nowText": str(
 // key returns the key of an item of the connections table.
 func key(it item) item { return item{attrUser: it[attrUser], attrID: it[attrID]} }
 
-var consistently = aws.Bool(true)
+// The consistency of reads. Those on which a promise rests are strongly
+// consistent; the package's documentation names each with its promise. Not a
+// read of a secondary index: that cannot be.
+var (
+	consistently = aws.Bool(true)
+	eventually   = aws.Bool(false)
+)

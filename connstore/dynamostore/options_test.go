@@ -43,7 +43,7 @@ func TestDefaults(t *testing.T) {
 	s, d := newDouble(t, func(in any) (any, error) {
 		switch in := in.(type) {
 		case *dynamodb.QueryInput:
-			if *in.TableName != "connections" || in.Limit != nil || *in.ConsistentRead {
+			if *in.TableName != "connections" || in.Limit != nil || !*in.ConsistentRead {
 				t.Errorf("ByUser asks for %s, limit %v, consistent %t", *in.TableName, in.Limit, *in.ConsistentRead)
 			}
 			return &dynamodb.QueryOutput{}, nil

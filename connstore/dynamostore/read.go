@@ -42,7 +42,7 @@ func items(ctx context.Context, start item, page fetch) iter.Seq2[item, error] {
 
 // userPages reads the rows of a user. The first page has first rows at most, if
 // that is above 0.
-func (s *Store) userPages(ctx context.Context, user string, consistent bool, first int32) fetch {
+func (s *Store) userPages(ctx context.Context, user string, consistent *bool, first int32) fetch {
 	return func(start item) ([]item, item, error) {
 		limit := s.limit()
 		if first > 0 && start == nil {
@@ -52,7 +52,7 @@ func (s *Store) userPages(ctx context.Context, user string, consistent bool, fir
 			TableName:                 &s.connections,
 			KeyConditionExpression:    aws.String("user_id = :user"),
 			ExpressionAttributeValues: item{":user": str(user)},
-			ConsistentRead:            &consistent,
+			ConsistentRead:            consistent,
 			ExclusiveStartKey:         start,
 			Limit:                     limit,
 		})
@@ -64,9 +64,8 @@ func (s *Store) userPages(ctx context.Context, user string, consistent bool, fir
 }
 
 // ByUser yields the live rows of a user in ascending byte order of their ids,
-// read page by page: 0.5 RCU for each 4 KB, about 25 rows. It may lag a write
-// by a moment, unless ConsistentReads is set. After an error it yields nothing
-// more.
+// read page by page: strongly consistent, 1 RCU for each 4 KB, about 25 rows;
+// see [Options].EventualRecipients. After an error it yields nothing more.
 func (s *Store) ByUser(ctx context.Context, userID string) iter.Seq2[sumu.Connection, error] {
 	const op = "by user"
 	return func(yield func(sumu.Connection, error) bool) {
@@ -74,7 +73,8 @@ func (s *Store) ByUser(ctx context.Context, userID string) iter.Seq2[sumu.Connec
 			yield(sumu.Connection{}, err)
 			return
 		}
-		s.yieldLive(ctx, op, userID, items(ctx, nil, s.userPages(ctx, userID, s.consistent, 0)), yield)
+		// A notification reaches every connection that was accepted before it.
+		s.yieldLive(ctx, op, userID, items(ctx, nil, s.userPages(ctx, userID, s.recipients, 0)), yield)
 	}
 }
 
@@ -107,7 +107,9 @@ func (s *Store) HasLive(ctx context.Context, userID string) (bool, error) {
 	}
 	// Expiry is not a filter of the query: a limit counts the rows before a
 	// filter, and a page without a live row would look like none at all.
-	for it, err := range items(ctx, nil, s.userPages(ctx, userID, true, firstPage)) {
+	// Consistent: on a replica that is behind, who has just come back would
+	// become OFFLINE.
+	for it, err := range items(ctx, nil, s.userPages(ctx, userID, consistently, firstPage)) {
 		if err != nil {
 			return false, classified(ctx, op, userID, s.connections, err)
 		}
@@ -152,9 +154,9 @@ func checkSegment(ctx context.Context, op string, seg sumu.Segment, after error)
 }
 
 // All yields the live rows of a segment, read page by page: 0.5 RCU for each
-// 4 KB of the table, expired rows included. The order is that of DynamoDB's
-// scan; a segment's After must be of a row of that segment. After an error it
-// yields nothing more.
+// 4 KB of the table, expired rows included. It may lag a write by a moment,
+// unless ConsistentAll is set. The order is that of DynamoDB's scan; a segment's
+// After must be of a row of that segment. After an error it yields nothing more.
 func (s *Store) All(ctx context.Context, seg sumu.Segment) iter.Seq2[sumu.Connection, error] {
 	const op = "all"
 	return func(yield func(sumu.Connection, error) bool) {
@@ -166,7 +168,7 @@ func (s *Store) All(ctx context.Context, seg sumu.Segment) iter.Seq2[sumu.Connec
 		if seg.After != (sumu.ConnectionRef{}) {
 			start = connectionKey(seg.After.UserID, seg.After.ConnectionID)
 		}
-		pages := s.scanPages(ctx, seg, dynamodb.ScanInput{TableName: &s.connections, ConsistentRead: &s.consistent})
+		pages := s.scanPages(ctx, seg, dynamodb.ScanInput{TableName: &s.connections, ConsistentRead: s.all})
 		s.yieldLive(ctx, op, "", items(ctx, start, pages), yield)
 	}
 }

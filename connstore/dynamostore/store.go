@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/sumu-live/sumu"
@@ -59,10 +60,21 @@ type Options struct {
 	// held in memory.
 	PageSize int
 
-	// ConsistentReads makes ByUser and All strongly consistent, at twice the
-	// price, and so Members, CountMembers, IsMember and Subscribers. Default
-	// false: what was written within the last second may be missed.
-	ConsistentReads bool
+	// EventualRecipients has ByUser, IsMember, Members, CountMembers and
+	// Subscribers read eventually consistent, at half the price: 0.5 RCU for
+	// each 4 KB. What is lost: a message may miss a connection that connected,
+	// joined or subscribed within the last moment (mostly under a second)
+	// though the client has its answer, an exclusion and a Kick may miss it
+	// too, and one that has just left may still be sent to. Default false: they
+	// are strongly consistent, as are all other reads but that of All.
+	EventualRecipients bool
+
+	// ConsistentAll has All read strongly consistent too, at twice the price:
+	// 1 RCU for each 4 KB of the table. Default false: a broadcast may miss a
+	// connection that was accepted within the last moment before it began. No
+	// promise rests on All: a client that must miss nothing fetches what it
+	// missed once it is connected.
+	ConsistentAll bool
 
 	// SweepConcurrency is how many rows SweepExpired removes at a time, and how
 	// many of a connection's memberships and subscriptions Forget, Prolong,
@@ -87,7 +99,8 @@ type Store struct {
 	client           Client
 	connections      string
 	pageSize         int32
-	consistent       bool
+	recipients       *bool // the consistency of the reads that find recipients
+	all              *bool // that of All
 	sweepConcurrency int
 	now              func() time.Time
 }
@@ -169,7 +182,8 @@ func newStore(client Client, opts Options, extra error) (*Store, error) {
 		client:           client,
 		connections:      opts.Connections,
 		pageSize:         int32(opts.PageSize),
-		consistent:       opts.ConsistentReads,
+		recipients:       aws.Bool(!opts.EventualRecipients),
+		all:              aws.Bool(opts.ConsistentAll),
 		sweepConcurrency: opts.SweepConcurrency,
 		now:              opts.Now,
 	}, nil

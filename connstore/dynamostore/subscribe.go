@@ -157,7 +157,9 @@ func (s *StateStore) keepUses(ctx context.Context, subs []sumu.Subscription, del
 }
 
 func (s *StateStore) keepUse(ctx context.Context, key item, deleteAt time.Time, most int) error {
-	it, err := s.peek(ctx, key, &s.consistent)
+	// Eventually consistent: a use lasts for weeks, and what is seen of it was
+	// so a moment ago. One that is missed is written once more.
+	it, err := s.peek(ctx, key, eventually)
 	if err != nil {
 		return err
 	}
@@ -170,7 +172,8 @@ func (s *StateStore) keepUse(ctx context.Context, key item, deleteAt time.Time, 
 	}
 	if len(it) == 0 && most > 0 {
 		uses := 0
-		for _, err := range s.partition(ctx, stringOf(key[attrPK]), "", nil, &s.consistent) {
+		// The number is a rough limit.
+		for _, err := range s.partition(ctx, stringOf(key[attrPK]), "", nil, eventually) {
 			if err != nil {
 				return err
 			}

@@ -10,11 +10,11 @@ import (
 )
 
 // Subscribers yields the subscriptions that match an event, behind a cursor. It
-// reads which uses there are of the type, 0.5 RCU for most, and then one
+// reads which uses there are of the type, 1 RCU for most, and then one
 // partition for each use that may match: all without a filter, those of the
 // event's own value or prefix, and all that compare a field that has a number.
-// Each costs 0.5 RCU for each 4 KB, about 12 subscriptions, however many others
-// there are. It may lag a write by a moment, unless ConsistentReads is set.
+// Each costs 1 RCU for each 4 KB, about 12 subscriptions, however many others
+// there are. It is strongly consistent; see [Options].EventualRecipients.
 // ErrInvalid is yielded for a cursor that cannot be. After an error it yields
 // nothing more.
 func (s *StateStore) Subscribers(ctx context.Context, e *sumu.EventReader, after string) iter.Seq2[sumu.Subscriber, error] {
@@ -45,7 +45,7 @@ func (s *StateStore) Subscribers(ctx context.Context, e *sumu.EventReader, after
 			if u.String() == first {
 				start = stateKey(pk, subPrefix+id)
 			}
-			for it, err := range s.partition(ctx, pk, "", start, &s.consistent) {
+			for it, err := range s.partition(ctx, pk, "", start, s.recipients) {
 				if err != nil {
 					yield(sumu.Subscriber{}, classified(ctx, op, "", s.state, err))
 					return
@@ -64,9 +64,11 @@ func (s *StateStore) Subscribers(ctx context.Context, e *sumu.EventReader, after
 	}
 }
 
-// uses returns the uses of a type in the byte order of their text.
+// uses returns the uses of a type in the byte order of their text. One that is
+// missed hides every subscription of that use, so that the promise of Subscribers
+// rests on it too.
 func (s *StateStore) uses(ctx context.Context, eventType string) (uses []eventindex.Use, err error) {
-	for it, err := range s.partition(ctx, usesPrefix+hashed(eventType), "", nil, &s.consistent) {
+	for it, err := range s.partition(ctx, usesPrefix+hashed(eventType), "", nil, s.recipients) {
 		if err != nil {
 			return nil, err
 		}

@@ -88,7 +88,7 @@ func TestStoreOnDynoxide(t *testing.T) {
 	client := newClient(t, endpoint)
 	newStore := func(t *testing.T) sumu.Store {
 		s, err := dynamostore.New(client, newTables(t, client), func(o *dynamostore.Options) {
-			o.State, o.PageSize, o.ConsistentReads = "", 150, true
+			o.State, o.PageSize = "", 150
 		})
 		if err != nil {
 			t.Fatal(err)

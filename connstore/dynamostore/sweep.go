@@ -27,7 +27,10 @@ func (s *Store) SweepExpired(ctx context.Context, limit int) (removed int, err e
 	}
 	now := s.now()
 	pages := s.scanPages(ctx, sumu.Segment{}, dynamodb.ScanInput{
-		TableName:            &s.connections,
+		TableName: &s.connections,
+		// What this misses the next sweep finds, and each removal is
+		// conditional on what was read.
+		ConsistentRead:       eventually,
 		ProjectionExpression: aws.String("user_id, connection_id, delete_at"),
 		// The filter spares the transfer of rows, not their price.
 		FilterExpression:          aws.String("delete_at <= :now OR attribute_type(delete_at, :string)"),

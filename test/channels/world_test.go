@@ -82,7 +82,7 @@ func newTables(t testing.TB, endpoint string) sumu.Store {
 	name := fmt.Sprintf("channels-%d-%d", time.Now().UnixNano(), tables.Add(1))
 	opts := func(o *dynamostore.Options) {
 		o.Connections, o.State = name+"-connections", name+"-state"
-		o.ConsistentReads = true // A test does not wait for rows to be seen.
+		o.ConsistentAll = true // A test does not wait for rows to be seen.
 	}
 	if err := dynamostore.CreateTables(t.Context(), client, opts); err != nil {
 		t.Fatal(err)

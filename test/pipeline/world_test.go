@@ -84,7 +84,7 @@ func newWorld(t *testing.T, nodes int, optFns ...func(*world)) *world {
 	web := newTransport(t)
 	w.tables = func(o *dynamostore.Options) {
 		o.Connections, o.State = w.name+"-connections", w.name+"-state"
-		o.ConsistentReads = true // A test does not wait for rows to be seen.
+		o.ConsistentAll = true // A test does not wait for rows to be seen.
 	}
 	client := w.dynamoClient(web, w.dynamo)
 	if err := dynamostore.CreateTables(t.Context(), client, w.tables); err != nil {

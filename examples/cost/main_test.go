@@ -51,7 +51,7 @@ func TestBill(t *testing.T) {
 		"messages to clients":                         posts * 2, // of 32 KB
 		"messages from clients, and acknowledgements": 73_000 * 3,
 		"DynamoDB writes":                             connects*6 + posts/10*2,
-		"DynamoDB reads":                              connects*4 + posts/2,
+		"DynamoDB reads":                              connects*4 + posts,
 		"SQS requests":                                posts/10*3 + 73_000,
 		"Lambda requests":                             connects*3.2 + posts/100,
 	} {

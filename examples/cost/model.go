@@ -93,7 +93,7 @@ func bill(u usage) []item {
 
 	writes := connects * 2      // the row, and its removal
 	writes += notifications * 2 // the pusher's record of a message: lease and settlement
-	reads := posts * 0.5        // at most: the rows of one user are one read of 4 KB
+	reads := posts              // at most: the rows of one user are one read of 4 KB, strongly consistent
 	invocations := connects * 3 // authorizer, $connect, $disconnect
 	seconds := connects * connectSeconds * 3
 	invocations += notifications / 10 // messages come in batches, up to ten

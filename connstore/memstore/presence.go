@@ -96,12 +96,12 @@ func (s *Store) MarkAnnounced(ctx context.Context, userID string, version int64)
 // those of [Store.All]; Segment.After names a row by its UserID alone.
 func (s *Store) PresenceRows(ctx context.Context, seg sumu.Segment) iter.Seq2[sumu.PresenceRow, error] {
 	return func(yield func(sumu.PresenceRow, error) bool) {
-		if err := seg.Validate(); err != nil {
-			yield(sumu.PresenceRow{}, failed("presence rows", "", err))
+		seg.After.ConnectionID = ""
+		first, last, scan, err := s.segment("presence rows", seg)
+		if err != nil {
+			yield(sumu.PresenceRow{}, err)
 			return
 		}
-		seg.After.ConnectionID = ""
-		first, last, scan := s.segment("presence rows", seg)
 		walk(ctx, s, s.presence[first:last], scan, presence.row, yield)
 	}
 }

@@ -57,14 +57,15 @@ func (s *Store) ByUser(ctx context.Context, userID string) iter.Seq2[sumu.Connec
 // from store to store: a cursor is good for the store that it comes from, in
 // this process. The rows of one user are never divided among segments. The
 // loop's body may call the store. ErrInvalid is yielded for a segment that does
-// not exist, and the context's error when it ends.
+// not exist and for a cursor that is not in it, and the context's error when it
+// ends.
 func (s *Store) All(ctx context.Context, seg sumu.Segment) iter.Seq2[sumu.Connection, error] {
 	return func(yield func(sumu.Connection, error) bool) {
-		if err := seg.Validate(); err != nil {
-			yield(sumu.Connection{}, failed("all", "", err))
+		first, last, scan, err := s.segment("all", seg)
+		if err != nil {
+			yield(sumu.Connection{}, err)
 			return
 		}
-		first, last, scan := s.segment("all", seg)
 		walk(ctx, s, s.connections[first:last], scan, connection.row, yield)
 	}
 }
@@ -122,13 +123,19 @@ func walk[V value, R any](
 	}
 }
 
-// segment returns the shards of a segment, and the scan of it.
-func (s *Store) segment(op string, seg sumu.Segment) (first, last int, sc scan) {
+// segment returns the shards of a segment, and the scan of it. ErrInvalid is
+// returned for one that does not exist, or whose After is not in it.
+func (s *Store) segment(op string, seg sumu.Segment) (first, last int, sc scan, err error) {
+	if err := seg.Validate(); err != nil {
+		return 0, 0, scan{}, failed(op, "", err)
+	}
 	low, high := hashes(seg)
 	after := key{hash: low}
 	if seg.After.UserID != "" {
-		if k := s.key(seg.After.UserID, seg.After.ConnectionID); k.compare(after) > 0 {
-			after = k
+		after = s.key(seg.After.UserID, seg.After.ConnectionID)
+		if after.hash < low || after.hash > high {
+			err := &sumu.Error{Op: "the cursor is not of this segment, or of another store's", Kind: sumu.ErrInvalid}
+			return 0, 0, scan{}, failed(op, "", err)
 		}
 	}
 	return shardOf(after.hash), shardOf(high) + 1, scan{
@@ -136,7 +143,7 @@ func (s *Store) segment(op string, seg sumu.Segment) (first, last int, sc scan) 
 		after:  after,
 		within: func(k key) bool { return k.hash <= high },
 		page:   fullPage,
-	}
+	}, nil
 }
 
 // hashes returns the range of hashes of a segment, both ends included.

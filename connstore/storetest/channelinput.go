@@ -86,7 +86,7 @@ var memberCases = []testCase{
 		}
 		for i, m := range all {
 			e.leave("room", order[i])
-			e.eventually(func() error {
+			e.hold(func() error {
 				return sameRefs(memberRefs(e.members("room", m.Cursor)), order[i+1:])
 			})
 		}

@@ -41,7 +41,7 @@ func (e *env) members(channel, after string) []sumu.Member {
 // and no others, and CountMembers agrees.
 func (e *env) wantMembers(channel string, want ...sumu.Connection) {
 	e.Helper()
-	e.eventually(func() error {
+	e.hold(func() error {
 		var got []sumu.Connection
 		for m, err := range e.channels().Members(e.ctx, channel, "") {
 			if err != nil {
@@ -66,7 +66,7 @@ func (e *env) wantMembers(channel string, want ...sumu.Connection) {
 // wantMember fails unless IsMember says so.
 func (e *env) wantMember(ref sumu.ConnectionRef, channel string, want bool) {
 	e.Helper()
-	e.eventually(func() error {
+	e.hold(func() error {
 		is, err := e.channels().IsMember(e.ctx, ref, channel)
 		if err != nil || is != want {
 			return fmt.Errorf("IsMember of %s in %q is %t, %w, want %t", name(ref), channel, is, err, want)
@@ -99,6 +99,7 @@ var channelCases = []testCase{
 		e.join("room", a, b)
 		e.wantMembers("room", a, b)
 		e.wantMember(a.Ref(), "room", true)
+		e.wantMember(b.Ref(), "room", true)
 		e.wantMember(a.Ref(), "other", false)
 		e.wantMember(sumu.ConnectionRef{UserID: "u1", ConnectionID: "c2"}, "room", false)
 		e.wantChannels(a.Ref(), "room")

@@ -161,7 +161,7 @@ func (e *env) wantLive(user string, want bool) {
 // wantByUser fails unless ByUser yields the rows, in their order.
 func (e *env) wantByUser(user string, want ...sumu.Connection) {
 	e.Helper()
-	e.eventually(func() error {
+	e.hold(func() error {
 		got, err := collect(e.store.ByUser(e.ctx, user))
 		if err != nil {
 			return fmt.Errorf("ByUser of %q: %w", short(user), err)
@@ -178,24 +178,30 @@ func (e *env) wantByUser(user string, want ...sumu.Connection) {
 	})
 }
 
-// eventually fails unless check returns nil once the driver's lag has passed.
-func (e *env) eventually(check func() error) {
+// hold fails unless check returns nil.
+func (e *env) hold(check func() error) {
 	e.Helper()
-	deadline := time.Now().Add(e.f.Lag)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if !time.Now().Before(deadline) {
-			e.Fatalf("%v", err)
-		}
-		time.Sleep(5 * time.Millisecond) // Only where the driver declares a lag.
+	if err := check(); err != nil {
+		e.Fatalf("%v", err)
 	}
 }
 
-// settle lets the driver's lag pass.
-func (e *env) settle() { time.Sleep(e.f.Lag) }
+// eventually is hold for what rests on All: once more after the store has
+// caught up, if it may lag.
+func (e *env) eventually(check func() error) {
+	e.Helper()
+	if e.f.CatchUp != nil && check() != nil {
+		e.settle()
+	}
+	e.hold(check)
+}
+
+// settle has All and SweepExpired see what was written.
+func (e *env) settle() {
+	if e.f.CatchUp != nil {
+		e.f.CatchUp(e.store)
+	}
+}
 
 // collect ranges over seq up to its first error, or to its end.
 func collect[R any](seq iter.Seq2[R, error]) ([]R, error) {

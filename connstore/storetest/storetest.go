@@ -50,10 +50,11 @@ type Features struct {
 	// when they are written are tested nevertheless.
 	Advance func(d time.Duration)
 
-	// Lag is how long ByUser, All, SweepExpired and the reads of channels and
-	// subscriptions may lag a write. Default 0:
-	// not at all.
-	Lag time.Duration
+	// CatchUp, if set, says that All and SweepExpired may lag a write, which no
+	// other read may: it returns once they see what was written to the store
+	// before. That of a [Lagging] store is [CatchUp]; that of a table far away
+	// may wait for a second. Default nil: they do not lag.
+	CatchUp func(s sumu.Store)
 
 	// Crowd is how many rows of one user are more than the store reads at a
 	// time. Default 3,000: more than DynamoDB's page of 1 MB. A store whose

@@ -82,7 +82,7 @@ var subscriberCases = []testCase{
 		}
 		for i, s := range order {
 			e.unsubscribe(s.Connection.Ref(), s.Subscription)
-			e.eventually(func() error {
+			e.hold(func() error {
 				return sameNames(names(e.subscribers("T", someEvent, s.Cursor)), names(order[i+1:]))
 			})
 		}

@@ -68,7 +68,7 @@ func (w wants) and(c sumu.Connection, subs ...sumu.Subscription) wants {
 // no others.
 func (e *env) wantSubscribers(eventType, payload string, want wants) {
 	e.Helper()
-	e.eventually(func() error {
+	e.hold(func() error {
 		seen := make(wants)
 		for s, err := range e.subscriptions().Subscribers(e.ctx, event(eventType, payload), "") {
 			if err != nil {

@@ -2,6 +2,7 @@ package dynamostore_test
 
 import (
 	"os"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sumu-live/sumu"
@@ -48,6 +49,29 @@ func TestStateStoreInMemory(t *testing.T) {
 		}
 		return s
 	}, all(storetest.Features{Now: clock.now, Advance: clock.advance, Crowd: 110, Rounds: 40}))
+}
+
+// The same over a DynamoDB that is behind: a read that is not strongly
+// consistent misses what was written since the store last caught up. All and
+// SweepExpired may, no other.
+func TestStateStoreOnALaggingDatabase(t *testing.T) {
+	leak.Check(t)
+	clock := newClock()
+	var caughtUp atomic.Int64
+	var db *memDB
+	storetest.Run(t, func(t *testing.T) sumu.Store {
+		db = newMemDB()
+		caughtUp.Store(0)
+		db.Behind = func(_ any, written int) int { return written - int(caughtUp.Load()) }
+		s, err := dynamostore.NewWithState(db, func(o *dynamostore.Options) { o.Now, o.PageSize = clock.now, 25 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}, all(storetest.Features{
+		Now: clock.now, Advance: clock.advance, Crowd: 110, Rounds: 40,
+		CatchUp: func(sumu.Store) { caughtUp.Store(int64(db.Written())) },
+	}))
 }
 
 // A store of one table, with its default options.

@@ -32,13 +32,14 @@ type Key [2]string
 type DB struct {
 	// Behind, if set, says for each read that is not strongly consistent how
 	// many of the last writes, up to 64, it misses. It is called with the
-	// input.
-	Behind func(in any) int
+	// input, and with the number of all writes so far.
+	Behind func(in any, written int) int
 
 	mu      sync.Mutex
 	tables  map[string]*table
 	tokens  map[string]bool // of transactions
 	journal []change        // the last writes, the latest last; see Behind
+	written int
 	calls   map[string]int
 	read    int
 }
@@ -100,6 +101,7 @@ func (d *DB) table(name string) *table {
 func (d *DB) write(name string, key Key, row Row) {
 	t := d.table(name)
 	old, there := t.rows[key]
+	d.written++
 	d.journal = append(d.journal, change{name, key, old})
 	if n := len(d.journal) - journalSize; n > 0 {
 		d.journal = slices.Delete(d.journal, 0, n)
@@ -150,6 +152,13 @@ func (d *DB) Row(table string, key Key) Row {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return clone(d.table(table).rows[key])
+}
+
+// Written returns how many writes there were.
+func (d *DB) Written() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.written
 }
 
 // Calls returns how many calls of an operation there were, such as "Query".

@@ -14,7 +14,7 @@ func (d *DB) view(name string, consistent bool, in any) view {
 		return v
 	}
 	v.undone = make(map[Key]Row)
-	for n := min(d.Behind(in), len(d.journal)); n > 0; n-- {
+	for n := min(d.Behind(in, d.written), len(d.journal)); n > 0; n-- {
 		// From the oldest of them: what was there before the first counts.
 		if c := d.journal[len(d.journal)-n]; c.table == name {
 			if _, seen := v.undone[c.key]; !seen {

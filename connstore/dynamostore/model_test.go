@@ -1,9 +1,9 @@
 package dynamostore_test
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	walksFlag = flag.Int("dynamostore.walks", 0, "random walks of the model test; 0: 10,000, with SUMU_SLOW=1 1,000,000; with -race or -short a 33rd")
+	walksFlag = flag.Int("dynamostore.walks", 0, "random walks of the model test; 0: 5,000, with SUMU_E2E=1 10,000, with SUMU_SLOW=1 1,000,000; with -race or -short a 33rd")
 	seedFlag  = flag.Uint64("dynamostore.seed", 0, "seed of the first walk; 0: a new one every time")
 )
 
@@ -35,17 +35,11 @@ func (w *walk) check() {
 			attached[target{w.connOf(m.Connection), n}]++
 		}
 	}
-	r := sumu.NewEventReader(&sumu.Event{Type: "T", Payload: json.RawMessage(`{"f":1}`)})
-	for s, err := range w.store.Subscribers(bg, r, "") {
-		if err != nil {
-			w.failf("subscribers: %v", err)
-		}
-		n := len(modelChannels)
-		if s.Subscription.Filter != "" {
-			n++
-		}
-		attached[target{w.connOf(s.Connection), n}]++
+	subscribed, err := subscribersFound(w, w.store)
+	if err != nil {
+		w.failf("subscribers: %v", err)
 	}
+	maps.Copy(attached, subscribed)
 	for i := range w.conns {
 		for n := range targetCount {
 			w.checkTarget(target{i, n}, attached[target{i, n}])
@@ -210,16 +204,22 @@ func runModel(broken rule, onMemstore bool, seed uint64, walks int) (stats model
 }
 
 // TestModel drives the real stores through random walks: joins, leaves,
-// subscriptions, renewals and disconnections of few connections at the same
-// time, which crash between any two steps, while calls fail, lose their answers
-// or are made twice, and shards are raised. What a call that broke off has left
-// must expire; all else must be exact.
+// subscriptions, renewals, disconnections and readings of few connections at the
+// same time, which crash between any two steps, while calls fail, lose their
+// answers or are made twice, shards are raised, and what is not read strongly
+// consistent is read as it was some writes ago. What a call that broke off has
+// left must expire; all else must be exact, and every reading finds what was
+// answered before it began.
 func TestModel(t *testing.T) {
 	leak.Check(t)
 	walks := *walksFlag
 	if walks == 0 {
-		if walks = 10_000; os.Getenv("SUMU_SLOW") == "1" {
+		walks = 5_000
+		switch {
+		case os.Getenv("SUMU_SLOW") == "1":
 			walks = 1_000_000
+		case os.Getenv("SUMU_E2E") == "1":
+			walks = 10_000
 		}
 		if raceEnabled || testing.Short() {
 			walks /= 33

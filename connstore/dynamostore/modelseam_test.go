@@ -87,6 +87,7 @@ func isReverse(key row) bool { return prefixed(key, "pk", "attached/") }
 func isForward(key row) bool { return prefixed(key, "sk", "member/") || prefixed(key, "sk", "sub/") }
 
 func (s *seam) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	s.belate(in)
 	out, err := step(s, func() (*dynamodb.GetItemOutput, error) { return s.memDB.GetItem(ctx, in, o...) })
 	if err != nil {
 		return out, err
@@ -188,6 +189,7 @@ func (s *seam) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o .
 }
 
 func (s *seam) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	s.belate(in)
 	out, err := step(s, func() (*dynamodb.QueryOutput, error) { return s.memDB.Query(ctx, in, o...) })
 	if err != nil {
 		return out, err

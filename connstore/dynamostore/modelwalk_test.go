@@ -62,9 +62,11 @@ type proc struct {
 	targets []target
 	adds    bool
 	leaves  bool
+	ends    bool // it ends all that the connection has
 	exposed []target
 	row     row // the connection's, when the call began
 	reverse row // what it has written
+	done    bool
 }
 
 type modelStats struct {
@@ -81,6 +83,8 @@ type walk struct {
 	step     int
 	faults   int // in 10,000
 	crashes  int // in 10,000
+	behind   int // writes that an eventually consistent read may miss
+	late     *lateRead
 	most     int
 	conns    [modelConns]sumu.Connection
 	renewed  [modelConns]bool
@@ -118,6 +122,8 @@ func newWalk(seed uint64, broken rule, onMemstore bool, stats *modelStats) *walk
 		w.store = &memstore.Store{Now: func() time.Time { return w.now }}
 	} else {
 		w.db = newMemDB()
+		w.behind = 12 * w.rnd.IntN(2)
+		w.db.Behind = func(any, int) int { return w.rnd.IntN(w.behind + 1) }
 		w.store = w.over(w.db)
 	}
 	for i := range w.conns {
@@ -162,7 +168,9 @@ func (w *walk) start() {
 			subTargets = append(subTargets, target{i, len(modelChannels) + n})
 		}
 	}
-	switch n := w.rnd.IntN(100); {
+	switch n := w.rnd.IntN(120); {
+	case n >= 100:
+		do = w.reading(p)
 	case n < 38:
 		p.name, p.adds, p.targets = "join "+modelChannels[channel], true, []target{{i, channel}}
 		do = func(s modelStore) error { return s.Join(bg, c, modelChannels[channel], w.most) }
@@ -176,7 +184,7 @@ func (w *walk) start() {
 		p.name, p.leaves, p.targets = "unsubscribe", true, subTargets
 		do = func(s modelStore) error { return s.Unsubscribe(bg, ref, subs...) }
 	case n < 84:
-		p.name = "disconnect"
+		p.name, p.ends = "disconnect", true
 		do = func(s modelStore) error { // As an App does.
 			if err := s.Delete(bg, ref); err != nil {
 				return err
@@ -233,6 +241,7 @@ func (w *walk) start() {
 
 // finished takes down what a call has come to.
 func (w *walk) finished(p *proc, conn int) {
+	p.done = true
 	w.trace = append(w.trace, fmt.Sprintf("%d..%d %s: %v crashed %t", p.start, w.step, p.name, p.err, p.crashed))
 	broke := p.crashed || p.faulted
 	if broke {
@@ -248,6 +257,12 @@ func (w *walk) finished(p *proc, conn int) {
 	void := !broke && !p.twice && (errors.Is(p.err, sumu.ErrLimit) || errors.Is(p.err, sumu.ErrGone))
 	for _, t := range p.targets {
 		w.attempts[t] = append(w.attempts[t], attempt{p.adds, p.start, w.step, p.err == nil, void})
+	}
+	if p.ends && p.err == nil {
+		for n := range targetCount { // All that it had has ended too.
+			t := target{conn, n}
+			w.attempts[t] = append(w.attempts[t], attempt{false, p.start, w.step, true, false})
+		}
 	}
 	switch {
 	case p.crashed:

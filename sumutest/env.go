@@ -26,7 +26,7 @@ type Env struct {
 	// Issuer is nil with [Options.Authorizer].
 	Issuer  *Issuer
 	Clock   *Clock
-	Store   *memstore.Store
+	Store   sumu.Store
 	App     *sumu.App
 	Gateway *gateway.Gateway
 	// Sender stands between Pusher and Gateway: it records the posts, and
@@ -51,11 +51,12 @@ type Env struct {
 // return is reported.
 func New(tb testing.TB, optFns ...func(*Options)) *Env {
 	tb.Helper()
-	opts := Options{Clock: new(Clock), Store: new(memstore.Store), Wait: wait}
-	opts.Store.Now = func() time.Time { return opts.Clock.Now() } // It may be replaced yet.
+	opts := Options{Clock: new(Clock), Wait: wait}
+	opts.Store = &memstore.Store{Now: func() time.Time { return opts.Clock.Now() }} // It may be replaced yet.
 	for _, fn := range optFns {
 		fn(&opts)
 	}
+	opts.check(tb)
 	e := &Env{Clock: opts.Clock, Store: opts.Store, opts: opts, track: newTracker(), tally: new(tally)}
 	auth := opts.Authorizer
 	if auth == nil {
@@ -153,11 +154,13 @@ func (e *Env) deliver(tb testing.TB) {
 func (e *Env) watch(tb testing.TB) {
 	tb.Helper()
 	var err error
-	e.Watcher, err = presence.New(e.Store, presence.ToNotify(e.Client), e.opts.Presence)
+	// As check has found.
+	store, feed := e.Store.(presence.Store), e.opts.feed()
+	e.Watcher, err = presence.New(store, presence.ToNotify(e.Client), e.opts.Presence)
 	orFatal(tb, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- e.Watcher.Run(ctx, e.Store) }()
+	go func() { ended <- e.Watcher.Run(ctx, feed) }()
 	tb.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {

@@ -77,7 +77,7 @@ func TestEnvOptionsReachTheParts(t *testing.T) {
 		o.Issuer = func(i *sumutest.IssuerOptions) { i.Algorithm = "EdDSA" }
 		o.Verify = func(a *authorizer.Options) { a.Claims = []string{"org"} }
 		o.App = func(a *sumu.AppOptions) {
-			a.Revocations = o.Store
+			a.Revocations = o.Store.(sumu.StateStore)
 			a.MaxConnections = 1
 			a.Observer.Disconnected = func(_ context.Context, c sumu.Connection, _ sumu.DisconnectReason, _ error) {
 				ended = append(ended, c.UserID)
@@ -110,7 +110,7 @@ func TestEnvOptionsReachTheParts(t *testing.T) {
 	if status := env.Refused(t, env.Issuer.Token("ann")); status != http.StatusTooManyRequests {
 		t.Errorf("a second connection: status %d, want 429", status)
 	}
-	if err := sumu.Revoke(t.Context(), env.Store, "bob", clock.Advance(time.Second), time.Hour); err != nil {
+	if err := sumu.Revoke(t.Context(), env.Store.(sumu.StateStore), "bob", clock.Advance(time.Second), time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	clock.Advance(-time.Second)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/connstore/memstore"
+	"github.com/sumu-live/sumu/connstore/storetest"
 	"github.com/sumu-live/sumu/presence"
 )
 
@@ -46,7 +47,8 @@ func runRandomly(t *testing.T, rng *rand.Rand) {
 			o.Concurrency = 1 + rng.IntN(4)
 			o.RetryMax = time.Second
 		})
-		ends = append(ends, run(t, w, s))
+		// Records come late, twice and in any order.
+		ends = append(ends, run(t, w, storetest.Reordering(s, rng.Uint64())))
 	}
 	stop := func() {
 		if err := ends[0](); err != nil {

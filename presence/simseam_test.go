@@ -89,7 +89,7 @@ func (s *seam) HasLive(_ context.Context, userID string) (live bool, err error) 
 	err = s.call("count "+userID, func() (err error) {
 		live, err = w.store.HasLive(bg, userID)
 		u := w.users[userID[0]-'a']
-		if live != u.live {
+		if live != u.live && !w.trusting {
 			w.failf("the store's HasLive is wrong: %v", live)
 		}
 		switch w.broken {

@@ -24,10 +24,14 @@ type world struct {
 
 	store modelStore
 	whole bool // the store keeps expiries to the second
-	start time.Time
-	now   time.Time
-	step  int
-	calm  bool // the end of the walk: no more faults and changes
+	// trusting: what HasLive says is not checked, but what comes of it.
+	trusting bool
+	// missed, if set, reports whether a sweep has missed an expired row.
+	missed func(c *conn) bool
+	start  time.Time
+	now    time.Time
+	step   int
+	calm   bool // the end of the walk: no more faults and changes
 
 	users   []*user
 	conns   []*conn

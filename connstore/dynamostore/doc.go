@@ -68,7 +68,8 @@
 //	read                            what rests on it
 //	Get                             Join and Subscribe end with it, and undo themselves where the row has gone;
 //	                                Forget of a connection that is gone begins with it
-//	HasLive, Presence               no false OFFLINE, no version twice or left out
+//	HasLive                         no false OFFLINE, nor ONLINE
+//	Presence                        who asks is told of the last change; evaluations do not begin anew for nothing
 //	PresenceRows                    a reconciliation finds every row that is wrong
 //	LoadRecord                      a lease has one holder, a ticket is used once, a revocation holds at once
 //	the cap row, PutCapped's count  never more connections than the cap

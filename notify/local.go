@@ -6,30 +6,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // LocalOptions tune a [Local]. The zero value of a field is its default.
 type LocalOptions struct {
-	// Queue is how many notifications may be accepted and not yet delivered,
-	// those that wait for another try included. Send waits while there are
-	// that many. Default 1,024; 1 to 1,000,000.
+	// Queue is how many notifications may be accepted and not yet pushed, or
+	// pushed while the store failed. Send waits while there are that many. What
+	// waits for a slow connection takes no place here. Default 1,024; 1 to
+	// 1,000,000.
 	Queue int
+	// Bytes is how much memory may be held by what is accepted and not yet
+	// delivered: data, and the names of targets. Send waits for room. When what
+	// waits for slow connections leaves none, the oldest of that, 10 s old or
+	// more, is given up before Timeout. One notification is always accepted,
+	// whatever its size. Default 64 MiB; 1 MiB to 1 TiB.
+	Bytes int64
+	// Timeout is for how long what a push leaves is tried again, from the first
+	// push on; the notification's own Deadline ends it sooner. Then it is given
+	// up. Attempts are not counted, neither here nor by the pusher. Default
+	// 1 min; 1 ms to 24 h.
+	Timeout time.Duration
 	// Batch is how many are pushed together. Default 64; 1 to 1,000.
 	Batch int
 	// Workers is how many batches are pushed at once. Default 1, which keeps
 	// the order of notifications; more do not. 1 to 1,000.
 	Workers int
 	// Backoff is the longest pause before what remained of a push is tried
-	// again; it doubles with each attempt, up to 30 s, and the actual pause is
-	// random between half of it and all. Default 200 ms; 1 ms to 30 s.
+	// again; it doubles with each try that reaches nobody, up to 5 s, and the
+	// actual pause is random between half of it and all. Default 200 ms; 1 ms
+	// to 5 s.
 	Backoff time.Duration
 	// Observer is told of what is given up: DeadLetter.
 	Observer sumu.Observer
+	// Logger is told of what is given up: one line a second at most, with the
+	// count. Default: [slog.Default], warnings and errors;
+	// slog.New(slog.DiscardHandler) for silence.
+	Logger *slog.Logger
 }
 
 // Local is a [sumu.NotifyClient] that delivers in the same process, through a
@@ -37,21 +55,33 @@ type LocalOptions struct {
 // which they were sent, unless one has to be tried again.
 //
 // Give it a pusher with Tries: 1. Local itself tries again what a push leaves,
-// after a pause and without holding up what comes after.
+// after a pause and without holding up what comes after, for as long as Timeout
+// says. When most of many connections cannot take a notification, what comes
+// after waits for a moment (Timeout / 8 at most): then it is not they who are
+// slow. So the queue fills, and whoever sends waits.
 //
-// What the queue holds ends with the process: Close drains it.
+// What the queue holds ends with the process: Close drains it. When the store
+// behind the pusher is down, Send goes on until the queue is full and then
+// returns ErrUnavailable when its context ends; what has been tried for Timeout
+// is given up, reported and logged. Use a queue such as SQS (package sqsnotify)
+// for what must outlive an outage.
 type Local struct {
 	pusher sumu.Pusher
 	opts   LocalOptions
 	ctx    context.Context // of the pushes; ends when Close runs out of time
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when the workers are done
+	log    *slog.Logger
+	lost   logging.Summary
 
 	mu       sync.Mutex
 	changed  *sync.Cond
-	queue    []sumu.Notification
+	queue    []entry
 	later    laterHeap
-	accepted int // in queue, in later, or being pushed
+	fresh    int   // how many of queue one turn may take
+	accepted int   // entries that have a place in the queue
+	bytes    int64 // of all entries
+	pushing  int   // entries
 	closed   bool
 }
 
@@ -65,32 +95,26 @@ func NewLocal(p sumu.Pusher, optFns ...func(*LocalOptions)) (*Local, error) {
 		fn(&o)
 	}
 	o.Queue = cmp.Or(o.Queue, 1024)
+	o.Bytes = cmp.Or(o.Bytes, 64<<20)
+	o.Timeout = cmp.Or(o.Timeout, time.Minute)
 	o.Batch = cmp.Or(o.Batch, 64)
 	o.Workers = cmp.Or(o.Workers, 1)
 	o.Backoff = cmp.Or(o.Backoff, 200*time.Millisecond)
-	var errs []error
+	errs := []error{
+		inRange("Queue", o.Queue, 1, 1_000_000),
+		inRange("Bytes", o.Bytes, 1<<20, 1<<40),
+		inRange("Timeout", o.Timeout, time.Millisecond, 24*time.Hour),
+		inRange("Batch", o.Batch, 1, 1_000),
+		inRange("Workers", o.Workers, 1, 1_000),
+		inRange("Backoff", o.Backoff, time.Millisecond, maxBackoff),
+	}
 	if p == nil {
 		errs = append(errs, invalid("a Local needs a Pusher"))
-	}
-	for _, r := range []struct {
-		name         string
-		v, low, high int
-	}{
-		{"Queue", o.Queue, 1, 1_000_000},
-		{"Batch", o.Batch, 1, 1_000},
-		{"Workers", o.Workers, 1, 1_000},
-	} {
-		if r.v < r.low || r.v > r.high {
-			errs = append(errs, invalid("%s is %d; it must be %d to %d", r.name, r.v, r.low, r.high))
-		}
-	}
-	if o.Backoff < time.Millisecond || o.Backoff > maxBackoff {
-		errs = append(errs, invalid("Backoff is %v; it must be 1ms to %v", o.Backoff, maxBackoff))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	l := &Local{pusher: p, opts: o, ended: make(chan struct{})}
+	l := &Local{pusher: p, opts: o, fresh: o.Batch, ended: make(chan struct{}), log: logging.Or(o.Logger)}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.changed = sync.NewCond(&l.mu)
 	var workers sync.WaitGroup
@@ -104,15 +128,21 @@ func NewLocal(p sumu.Pusher, optFns ...func(*LocalOptions)) (*Local, error) {
 	return l, nil
 }
 
-const maxBackoff = 30 * time.Second
+func inRange[T int | int64 | time.Duration](name string, v, low, high T) error {
+	if v < low || v > high {
+		return invalid("%s is %v; it must be %v to %v", name, v, low, high)
+	}
+	return nil
+}
 
 func invalid(format string, args ...any) error {
 	return &sumu.Error{Op: fmt.Sprintf(format, args...), Kind: sumu.ErrInvalid}
 }
 
-// Send accepts a notification. It waits while the queue is full: until ctx
-// ends, whose error it then returns. ErrClosed is returned after Close, and
-// ErrInvalid or ErrTooLarge for a notification that does not validate.
+// Send accepts a notification. It waits while there is no room: until ctx ends,
+// when it returns ErrUnavailable with the error of ctx. ErrClosed is returned
+// after Close, and ErrInvalid or ErrTooLarge for a notification that does not
+// validate.
 func (l *Local) Send(ctx context.Context, n sumu.Notification) error {
 	if err := n.Validate(); err != nil {
 		return err
@@ -122,15 +152,19 @@ func (l *Local) Send(ctx context.Context, n sumu.Notification) error {
 	if n.Event != nil {
 		n.Event.Payload = bytes.Clone(n.Event.Payload)
 	}
+	e := newEntry(n)
+	e.queued = true
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.accepted >= l.opts.Queue {
+	if !l.room(&e) {
 		stop := context.AfterFunc(ctx, l.wake)
 		defer stop()
 	}
-	for l.accepted >= l.opts.Queue && !l.closed && ctx.Err() == nil {
-		l.changed.Wait()
+	for !l.room(&e) && !l.closed && ctx.Err() == nil {
+		if !l.makeRoom(&e) {
+			l.changed.Wait()
+		}
 	}
 	switch {
 	case l.closed:
@@ -138,15 +172,16 @@ func (l *Local) Send(ctx context.Context, n sumu.Notification) error {
 	case ctx.Err() != nil:
 		return &sumu.Error{Op: "send", Kind: sumu.ErrUnavailable, Err: ctx.Err()}
 	}
-	l.accepted++
-	l.queue = append(l.queue, n)
+	l.account(&e, 1)
+	l.queue = append(l.queue, e)
 	l.changed.Broadcast()
 	return nil
 }
 
 // Close accepts nothing more and returns when everything accepted has been
 // delivered or given up. When ctx ends first, it stops the pushes, reports what
-// is left to DeadLetter, and returns ErrUnavailable with the number.
+// is left to DeadLetter and the Logger, and returns ErrUnavailable with the
+// number.
 func (l *Local) Close(ctx context.Context) error {
 	l.mu.Lock()
 	l.closed = true
@@ -161,7 +196,9 @@ func (l *Local) Close(ctx context.Context) error {
 		<-l.ended
 	}
 	l.cancel()
-	if left := l.giveUpRest(); left > 0 {
+	left := l.giveUpRest()
+	l.lost.Flush(ctx, l.log, slog.LevelWarn, givenUpText)
+	if left > 0 {
 		return &sumu.Error{
 			Op:   fmt.Sprintf("close: %d notifications were not delivered", left),
 			Kind: sumu.ErrUnavailable,
@@ -175,33 +212,4 @@ func (l *Local) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.changed.Broadcast()
-}
-
-func (l *Local) giveUpRest() int {
-	l.mu.Lock()
-	rest := l.queue
-	for _, d := range l.later {
-		rest = append(rest, d.n)
-	}
-	l.queue, l.later, l.accepted = nil, nil, 0
-	l.mu.Unlock()
-	for _, n := range rest {
-		l.deadLetter(n, &sumu.Error{Op: "notify " + n.ID, Kind: sumu.ErrClosed})
-	}
-	return len(rest)
-}
-
-func (l *Local) deadLetter(n sumu.Notification, err error) {
-	if f := l.opts.Observer.DeadLetter; f != nil {
-		f(context.WithoutCancel(l.ctx), n, err)
-	}
-}
-
-func (l *Local) backoff(n *sumu.Notification, now time.Time) time.Duration {
-	d := l.opts.Backoff << min(max(n.Attempt-1, 0), 16)
-	if !n.Since.IsZero() { // As long as the faults have lasted.
-		d = max(now.Sub(n.Since), l.opts.Backoff)
-	}
-	d = min(d, maxBackoff)
-	return d/2 + rand.N(d/2+1)
 }

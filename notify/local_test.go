@@ -139,7 +139,7 @@ func TestLocalPushesBackWhenFull(t *testing.T) {
 func TestLocalTriesAgainWithoutHoldingUpOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &fakePusher{respond: func(_ context.Context, n sumu.Notification) sumu.Result {
-			if n.ID == "slow" && n.Attempt < 3 {
+			if n.ID == "slow" && len(n.Part) < 3 {
 				return retry(n)
 			}
 			return sumu.Result{ID: n.ID, Targets: 1, Delivered: 1}
@@ -169,7 +169,7 @@ func TestLocalTriesAgainWithoutHoldingUpOthers(t *testing.T) {
 func TestLocalRetryNeedsNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &fakePusher{respond: func(_ context.Context, n sumu.Notification) sumu.Result {
-			if n.Attempt > 0 {
+			if n.Part != "" {
 				return sumu.Result{ID: n.ID, Targets: 1, Delivered: 1}
 			}
 			r := retry(n) // Two remainders for one notification: more than there was room for.
@@ -192,32 +192,34 @@ func TestLocalRetryNeedsNoRoom(t *testing.T) {
 }
 
 func TestLocalReportsWhatIsGivenUp(t *testing.T) {
-	reason := &sumu.Error{Op: "post c1", Kind: sumu.ErrThrottled}
-	p := &fakePusher{respond: func(_ context.Context, n sumu.Notification) sumu.Result {
-		switch n.ID {
-		case "refused":
-			return sumu.Result{ID: n.ID, Err: sumu.ErrUnsupported}
-		case "given-up":
-			rest := n.Clone()
-			rest.Part = "r"
-			return sumu.Result{
-				ID: n.ID, Targets: 1, Failed: 1, GivenUp: []sumu.Notification{rest},
-				Failures: []sumu.Failure{{Err: reason}},
+	synctest.Test(t, func(t *testing.T) {
+		reason := &sumu.Error{Op: "post c1", Kind: sumu.ErrThrottled}
+		p := &fakePusher{respond: func(_ context.Context, n sumu.Notification) sumu.Result {
+			switch n.ID {
+			case "refused":
+				return sumu.Result{ID: n.ID, Err: sumu.ErrUnsupported}
+			case "given-up":
+				rest := n.Clone()
+				rest.Part = "r"
+				return sumu.Result{
+					ID: n.ID, Targets: 1, Failed: 1, GivenUp: []sumu.Notification{rest},
+					Failures: []sumu.Failure{{Err: reason}},
+				}
 			}
+			return sumu.Result{ID: n.ID, Targets: 1, Delivered: 1}
+		}}
+		dead := make(map[string]error)
+		l := newLocal(t, p, func(o *notify.LocalOptions) {
+			o.Observer.DeadLetter = func(_ context.Context, n sumu.Notification, err error) { dead[n.Key()] = err }
+		})
+		send(t, l, "fine", "refused", "given-up")
+		if err := l.Close(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-		return sumu.Result{ID: n.ID, Targets: 1, Delivered: 1}
-	}}
-	dead := make(map[string]error)
-	l := newLocal(t, p, func(o *notify.LocalOptions) {
-		o.Observer.DeadLetter = func(_ context.Context, n sumu.Notification, err error) { dead[n.Key()] = err }
+		if len(dead) != 2 || !errors.Is(dead["refused/"], sumu.ErrUnsupported) || !errors.Is(dead["given-up/r"], sumu.ErrThrottled) {
+			t.Errorf("dead letters: %v", dead)
+		}
 	})
-	send(t, l, "fine", "refused", "given-up")
-	if err := l.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if len(dead) != 2 || !errors.Is(dead["refused/"], sumu.ErrUnsupported) || !errors.Is(dead["given-up/r"], sumu.ErrThrottled) {
-		t.Errorf("dead letters: %v", dead)
-	}
 }
 
 // short is a pusher that breaks its contract.
@@ -337,12 +339,12 @@ func TestLocalUnderLoad(t *testing.T) {
 
 func TestLocalOptions(t *testing.T) {
 	_, err := notify.NewLocal(nil, func(o *notify.LocalOptions) {
-		o.Queue, o.Batch, o.Workers, o.Backoff = -1, 1001, -1, time.Hour
+		o.Queue, o.Batch, o.Workers, o.Backoff, o.Bytes, o.Timeout = -1, 1001, -1, time.Hour, 1, -1
 	})
 	if !errors.Is(err, sumu.ErrInvalid) {
 		t.Fatalf("got %v; want ErrInvalid", err)
 	}
-	for _, name := range []string{"Pusher", "Queue", "Batch", "Workers", "Backoff"} {
+	for _, name := range []string{"Pusher", "Queue", "Batch", "Workers", "Backoff", "Bytes", "Timeout"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("the error does not name %s: %v", name, err)
 		}

@@ -19,17 +19,18 @@ import (
 type sockets struct {
 	store memstore.Store
 
-	mu    sync.Mutex
-	room  map[string]int   // by connection; absent: no limit
-	took  map[string][]int // the times at which posts were taken, in ms since begin
-	begin time.Time
+	mu      sync.Mutex
+	room    map[string]int // by connection; absent: no limit
+	took    map[string]int
+	refused int
+	failed  int // targets that the pusher counts as failed
 }
 
 // newSockets returns sockets of users "u0", "u1", …, each with one connection of
 // that name.
 func newSockets(t *testing.T, n int) *sockets {
 	t.Helper()
-	s := &sockets{room: make(map[string]int), took: make(map[string][]int), begin: time.Now()}
+	s := &sockets{room: make(map[string]int), took: make(map[string]int)}
 	for i := range n {
 		name := fmt.Sprint("u", i)
 		c := sumu.Connection{UserID: name, ID: name, DeleteAt: time.Now().Add(time.Hour)}
@@ -45,11 +46,12 @@ func (s *sockets) Post(_ context.Context, c sumu.Connection, _ *sumu.Payload) er
 	defer s.mu.Unlock()
 	if room, limited := s.room[c.ID]; limited {
 		if room == 0 {
+			s.refused++
 			return &sumu.Error{Op: "post " + c.ID, Kind: sumu.ErrThrottled}
 		}
 		s.room[c.ID]--
 	}
-	s.took[c.ID] = append(s.took[c.ID], int(time.Since(s.begin).Milliseconds()))
+	s.took[c.ID]++
 	return nil
 }
 
@@ -65,13 +67,20 @@ func (s *sockets) allow(id string, posts int) {
 func (s *sockets) taken(id string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.took[id])
+	return s.took[id]
 }
 
 // local returns a Local before the sockets; dead gets what is given up.
 func (s *sockets) local(t *testing.T, attempts int, dead *deadLetters, optFns ...func(*notify.LocalOptions)) *notify.Local {
 	t.Helper()
-	push, err := pusher.New(&s.store, s, func(o *pusher.Options) { o.Tries, o.Attempts = 1, attempts })
+	push, err := pusher.New(&s.store, s, func(o *pusher.Options) {
+		o.Tries, o.Attempts = 1, attempts
+		o.Observer.Pushed = func(_ context.Context, r sumu.Result) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.failed += r.Failed
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +152,7 @@ func TestLocalGivesUpWhenTimeIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dead := newSockets(t, 2), new(deadLetters)
 		s.allow("u0", 0)
-		l := s.local(t, 1, dead)
+		l := s.local(t, 5, dead)
 		soon := toUser("soon", "u0")
 		soon.Deadline = time.Now().Add(10 * time.Second)
 		sendAll(t, l, note("all"), soon)
@@ -156,6 +165,9 @@ func TestLocalGivesUpWhenTimeIsOver(t *testing.T) {
 		synctest.Wait()
 		if errs := dead.errs["all"]; len(errs) != 1 || !errors.Is(errs[0], sumu.ErrThrottled) {
 			t.Errorf("after a minute: given up %v; want the rest, once, with the socket's error", dead.errs)
+		}
+		if s.failed != 1 {
+			t.Errorf("the pusher counts %d targets as failed; want 1, at the last try", s.failed)
 		}
 		if s.taken("u1") != 1 {
 			t.Errorf("the other socket has %d; want 1", s.taken("u1"))

@@ -143,6 +143,7 @@ func (e *Env) deliver(tb testing.TB) {
 	orFatal(tb, err)
 	local, err := notify.NewLocal(countingPusher{e.Pusher, e.tally}, func(o *notify.LocalOptions) {
 		o.Backoff = time.Millisecond
+		o.Timeout = e.opts.Wait / 5 // Settle waits for what is given up.
 		apply(e.opts.Local, o)
 	})
 	orFatal(tb, err)

@@ -50,7 +50,8 @@ type Options struct {
 	// Pusher: a post is tried once, and what may yet succeed goes back to the
 	// client, which tries it again after a millisecond.
 	Pusher func(*pusher.Options)
-	Local  func(*notify.LocalOptions)
+	// Local tries again what may yet succeed for a fifth of Wait, then gives up.
+	Local func(*notify.LocalOptions)
 
 	// Presence, if set, turns presence on: everyone but the user in question
 	// is told who comes and goes. A func that does nothing leaves the

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/notify"
@@ -12,10 +14,21 @@ import (
 // room for a long list of users.
 const maxNotify = 8 * sumu.MaxPayload
 
+const (
+	// maxWait is how long a post waits for room in the queue: shorter than
+	// backends wait for an answer, and than proxies do.
+	maxWait = 5 * time.Second
+	// retryAfter is when to come again, in seconds, with 429 and 503.
+	retryAfter = "1"
+)
+
 // notifyHandler takes a notification request from a backend:
 //
 //	curl http://127.0.0.1:8080/notify -H 'Content-Type: application/json' \
 //	  -d '{"users":["ann"],"data":{"type":"notice","text":"Hello"}}'
+//
+// It answers 202 with the notification's id once the queue has it, and 503 with
+// Retry-After when the queue is full: the backend is to send it again.
 //
 // With "channels":["room.kitchen"] it reaches those in a room, and
 // {"event":{"type":"Click","payload":{"color":"red"}}} those who have subscribed.
@@ -32,10 +45,16 @@ func notifyHandler(client sumu.NotifyClient) http.HandlerFunc {
 		err := n.UnmarshalJSON(body)
 		var id string
 		if err == nil {
-			id, err = notify.Send(r.Context(), client, n)
+			ctx, cancel := context.WithTimeout(r.Context(), maxWait)
+			defer cancel()
+			id, err = notify.Send(ctx, client, n)
 		}
 		if err != nil {
-			fail(w, statusOf(err), reason(err))
+			status := statusOf(err)
+			if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+				w.Header().Set("Retry-After", retryAfter)
+			}
+			fail(w, status, reason(err))
 			return
 		}
 		answer(w, http.StatusAccepted, map[string]string{"id": id})

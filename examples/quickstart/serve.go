@@ -43,6 +43,9 @@ func run(ctx context.Context, addr string, out io.Writer, log *slog.Logger) erro
 
 	bound := listener.Addr().(*net.TCPAddr)
 	web := gateway.Server(s.routes(bound.IP.IsLoopback()))
+	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer endRequests()
+	web.BaseContext = func(net.Listener) context.Context { return requests }
 	webEnded := make(chan error, 1)
 	go func() { webEnded <- web.Serve(listener) }()
 
@@ -52,9 +55,10 @@ func run(ctx context.Context, addr string, out io.Writer, log *slog.Logger) erro
 	case err = <-webEnded:
 	}
 
-	// Sockets first: their clients are told, and nothing new comes in. Then the
-	// loop that watches them. The queue last: what is in it is still delivered
-	// or accounted for.
+	// Posts that wait for room are answered, not cut. Sockets first: their clients
+	// are told, and nothing new comes in. Then the loop that watches them. The
+	// queue last: what is in it is still delivered or accounted for.
+	endRequests()
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	errs := []error{err, s.gateway.Shutdown(deadline), stopWeb(deadline, web)}

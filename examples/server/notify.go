@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/notify"
@@ -16,8 +18,17 @@ import (
 // maxNotify is the largest body of POST /notify: as much as SQS takes.
 const maxNotify = 8 * sumu.MaxPayload
 
+const (
+	// maxWait is how long a post waits for the queue's answer: shorter than
+	// backends wait for ours, and than load balancers do.
+	maxWait = 10 * time.Second
+	// retryAfter is when to come again, in seconds, with 503.
+	retryAfter = "1"
+)
+
 // notifyHandler puts a notification of a backend into the queue. It answers
-// 202 with the notification's id once the queue has it.
+// 202 with the notification's id once the queue has it, and 503 with Retry-After
+// when the queue does not answer or refuses.
 //
 //	curl http://127.0.0.1:8081/notify -H "Authorization: Bearer $SUMU_NOTIFY_SECRET" \
 //	  -d '{"users":["ann"],"data":{"type":"notice","text":"Hello"}}'
@@ -44,10 +55,15 @@ func notifyHandler(client sumu.NotifyClient, secret string) http.HandlerFunc {
 		err = n.UnmarshalJSON(body)
 		var id string
 		if err == nil {
-			id, err = notify.Send(r.Context(), client, n)
+			ctx, cancel := context.WithTimeout(r.Context(), maxWait)
+			defer cancel()
+			id, err = notify.Send(ctx, client, n)
 		}
 		if err != nil {
 			status, reason := statusOf(err)
+			if status == http.StatusServiceUnavailable {
+				w.Header().Set("Retry-After", retryAfter)
+			}
 			answer(w, status, "error", reason)
 			return
 		}

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
+
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // JWKSOptions tune a source made by [JWKS] or [Discover]. The fields hold their
@@ -39,8 +41,9 @@ type JWKSOptions struct {
 	// MaxSize is the largest answer in bytes. Default 1 MiB; 1 to 16 MiB.
 	MaxSize int64
 
-	// Logger is told of a fetch that failed, at level Warn: while the keys of
-	// the last one stay in use nothing else shows it. Default: discards.
+	// Logger is told of a fetch that failed, at level Warn: while the keys of the
+	// last one stay in use nothing else shows it. Default: [slog.Default], warnings
+	// and errors; slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
@@ -98,7 +101,7 @@ func (o *JWKSOptions) complete() {
 	o.RefetchInterval = cmp.Or(o.RefetchInterval, 10*time.Second)
 	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
 	o.MaxSize = cmp.Or(o.MaxSize, 1<<20)
-	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Logger = logging.Or(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // ErrUnauthorized makes API Gateway answer 401. It compares the text of a
@@ -23,8 +24,9 @@ const MaxAuthorizerResult = 8 * 1024
 
 // AuthorizerOptions tune an [Authorizer]. The zero value is the default.
 type AuthorizerOptions struct {
-	// Logger is told why a client was refused, without its token: at level Info
-	// when it is the client's fault, Error when it is ours. Default: discarded.
+	// Logger is told why a client was refused, without its token: at level Info when
+	// it is the client's fault, Error when it is ours. Default: [slog.Default],
+	// warnings and errors; slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 }
 
@@ -48,7 +50,7 @@ func NewAuthorizer(auth sumu.Authorizer, optFns ...func(*AuthorizerOptions)) (*A
 	if auth == nil {
 		return nil, invalid("an Authorizer needs a sumu.Authorizer")
 	}
-	return &Authorizer{auth: auth, logger: orDiscard(o.Logger)}, nil
+	return &Authorizer{auth: auth, logger: logging.Or(o.Logger)}, nil
 }
 
 // Invoke handles an event of [KindAuthorizer]; see [Authorizer.Handle].

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // presenceSource is the attribute "source" of presence events.
@@ -39,7 +40,8 @@ type BackendOptions struct {
 	// when Reject returns nil. Default nil: it fails, and Lambda tries again.
 	// On SQS it is returned as failed.
 	Reject func(ctx context.Context, body []byte, reason error) error
-	// Logger is told of records that failed. Default: discarded.
+	// Logger is told of records that failed. Default: [slog.Default], warnings and
+	// errors; slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 }
 
@@ -66,7 +68,7 @@ func NewBackend(o BackendOptions) (*Backend, error) {
 		return nil, err
 	}
 	o.Concurrency = max(o.Concurrency, 1)
-	o.Logger = orDiscard(o.Logger)
+	o.Logger = logging.Or(o.Logger)
 	return &Backend{opts: o}, nil
 }
 

@@ -65,13 +65,6 @@ func logError(ctx context.Context, l *slog.Logger, text string, err error, args 
 	l.ErrorContext(ctx, text, args...)
 }
 
-func orDiscard(l *slog.Logger) *slog.Logger {
-	if l == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return l
-}
-
 func invalid(format string, args ...any) error {
 	return &sumu.Error{Op: "awslambda: " + fmt.Sprintf(format, args...), Kind: sumu.ErrInvalid}
 }

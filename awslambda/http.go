@@ -12,12 +12,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // HTTPOptions tune an [HTTP]. The zero value of a field is its default.
 type HTTPOptions struct {
 	// Logger is told of a handler that panicked, at level Error. Default:
-	// discarded.
+	// [slog.Default], warnings and errors; slog.New(slog.DiscardHandler) for
+	// silence.
 	Logger *slog.Logger
 }
 
@@ -40,7 +43,7 @@ func NewHTTP(h http.Handler, optFns ...func(*HTTPOptions)) (*HTTP, error) {
 	if h == nil {
 		return nil, invalid("an HTTP needs an http.Handler")
 	}
-	return &HTTP{handler: h, logger: orDiscard(o.Logger)}, nil
+	return &HTTP{handler: h, logger: logging.Or(o.Logger)}, nil
 }
 
 // Invoke handles an event of [KindHTTP]; see [HTTP.Handle].

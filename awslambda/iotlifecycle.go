@@ -5,11 +5,14 @@ import (
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // LifecycleOptions tune a [Lifecycle]. The zero value of a field is its default.
 type LifecycleOptions struct {
-	// Logger is told of events that failed, at level Error. Default: discarded.
+	// Logger is told of events that failed, at level Error. Default: [slog.Default],
+	// warnings and errors; slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 }
 
@@ -32,7 +35,7 @@ func NewLifecycle(apply func(ctx context.Context, event []byte) error, optFns ..
 	if apply == nil {
 		return nil, invalid("a Lifecycle needs a function that applies an event")
 	}
-	return &Lifecycle{apply: apply, logger: orDiscard(o.Logger)}, nil
+	return &Lifecycle{apply: apply, logger: logging.Or(o.Logger)}, nil
 }
 
 // Invoke handles events of [KindIoT], whose error makes Lambda try again, and of

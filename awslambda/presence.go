@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // Watcher evaluates users: a [*presence.Watcher].
@@ -32,7 +33,9 @@ type PresenceOptions struct {
 	Later func(ctx context.Context, userID string, after time.Duration) error
 	// RetryAfter is the delay of such a check. Default 10 s.
 	RetryAfter time.Duration
-	// Logger is told of records that failed or name no user. Default: discarded.
+	// Logger is told of records that failed or name no user. Default:
+	// [slog.Default], warnings and errors; slog.New(slog.DiscardHandler) for
+	// silence.
 	Logger *slog.Logger
 }
 
@@ -66,7 +69,7 @@ func NewPresence(watcher Watcher, optFns ...func(*PresenceOptions)) (*Presence, 
 	if o.RetryAfter == 0 {
 		o.RetryAfter = 10 * time.Second
 	}
-	o.Logger = orDiscard(o.Logger)
+	o.Logger = logging.Or(o.Logger)
 	return &Presence{watcher: watcher, opts: o}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // Worker handles notification requests: a pusher.Worker.
@@ -43,7 +44,9 @@ type PusherOptions struct {
 	// long as the queue's visibility timeout, which must then be at least the
 	// worker's lease; 6 times the function's timeout, as AWS advises, are minutes.
 	Postpone func(ctx context.Context, m events.SQSMessage, d time.Duration) error
-	// Logger is told of records that failed or were rejected. Default: discarded.
+	// Logger is told of records that failed or were rejected. Default:
+	// [slog.Default], warnings and errors; slog.New(slog.DiscardHandler) for
+	// silence.
 	Logger *slog.Logger
 }
 
@@ -70,7 +73,7 @@ func NewPusher(worker Worker, optFns ...func(*PusherOptions)) (*Pusher, error) {
 	if worker == nil {
 		return nil, invalid("a Pusher needs a Worker")
 	}
-	o.Logger = orDiscard(o.Logger)
+	o.Logger = logging.Or(o.Logger)
 	return &Pusher{worker: worker, opts: o}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // The event types of a WebSocket API.
@@ -39,7 +40,8 @@ type WebSocketOptions struct {
 	// its token has expired is answered with a closing frame only.
 	Disconnecter sumu.Disconnecter
 	// Logger is told of faults at level Error, and of refused clients at Info.
-	// Default: discarded.
+	// Default: [slog.Default], warnings and errors; slog.New(slog.DiscardHandler)
+	// for silence.
 	Logger *slog.Logger
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
@@ -70,7 +72,7 @@ func NewWebSocket(app *sumu.App, optFns ...func(*WebSocketOptions)) (*WebSocket,
 	if o.Endpoint == nil {
 		o.Endpoint = func(string, string) (string, error) { return "", nil }
 	}
-	o.Logger = orDiscard(o.Logger)
+	o.Logger = logging.Or(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

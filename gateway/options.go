@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // Options tune a [Gateway]. A zero field is its default. Times are checked
@@ -127,7 +128,8 @@ type Options struct {
 	// Observer is told of connections that this gateway itself refused: only
 	// its Refused is called. Everything else reaches the App's observer.
 	Observer sumu.Observer
-	// Logger is told what went wrong on our side. Default: nothing is logged.
+	// Logger is told what went wrong on our side. Default: [slog.Default], warnings
+	// and errors; slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
@@ -180,9 +182,7 @@ func (o *Options) complete() error {
 		}
 	}
 	errs = append(errs, o.completeNode())
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = logging.Or(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // LifecycleOptions tune a [Lifecycle]. The zero value of a field is its default.
@@ -29,9 +30,10 @@ type LifecycleOptions struct {
 	// Endpoint is written into the rows, for a table that holds connections of
 	// other kinds too. Default "".
 	Endpoint string
-	// Logger is told of events that are ignored: at level Debug when the client
-	// id is another's, at Warn when it is as ours but RoleID does not fit.
-	// Default: discarded.
+	// Logger is told of events that are ignored: at level Debug when the client id
+	// is another's, at Warn when it is as ours but RoleID does not fit. Default:
+	// [slog.Default], warnings and errors; slog.New(slog.DiscardHandler) for
+	// silence.
 	Logger *slog.Logger
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
@@ -58,9 +60,7 @@ func NewLifecycle(store sumu.Store, records sumu.StateStore, optFns ...func(*Lif
 		fn(&o)
 	}
 	o.RowTTL = cmp.Or(o.RowTTL, 24*time.Hour+10*time.Minute)
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = logging.Or(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // STS is what a [Vendor] needs of an STS client: an [*sts.Client], or one's own.
@@ -65,7 +66,8 @@ type VendorOptions struct {
 	Revocations sumu.StateStore
 	// Logger is told why a request over HTTP was refused, without its token: at
 	// level Info when it is the client's fault, Error when it is ours. Default:
-	// discarded.
+	// [slog.Default], warnings and errors; slog.New(slog.DiscardHandler) for
+	// silence.
 	Logger *slog.Logger
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
@@ -102,9 +104,7 @@ func NewVendor(auth sumu.Authorizer, api STS, roleARN, endpoint string, optFns .
 	}
 	o.Duration = cmp.Or(o.Duration, chainDuration)
 	o.ChannelPrefix = cmp.Or(o.ChannelPrefix, "channels/")
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = logging.Or(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

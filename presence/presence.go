@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // Store is what a [Watcher] needs of a store. Every [sumu.Store] that is a
@@ -63,7 +64,8 @@ type Options struct {
 	// duplicates too.
 	Observer sumu.Observer
 
-	// Logger gets what Run tries again. Default: discarded.
+	// Logger gets what Run tries again. Default: [slog.Default], warnings and
+	// errors; slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 
 	// Now is the clock of the events. Default [time.Now].
@@ -109,7 +111,7 @@ func (o *Options) setDefaults() {
 	o.ReconcileEvery = cmp.Or(o.ReconcileEvery, 10*time.Minute)
 	o.RetryMin = cmp.Or(o.RetryMin, 100*time.Millisecond)
 	o.RetryMax = cmp.Or(o.RetryMax, max(o.RetryMin, 30*time.Second))
-	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Logger = logging.Or(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

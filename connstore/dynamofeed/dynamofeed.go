@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // StreamsClient is what a [Feed] needs of DynamoDB Streams: a
@@ -59,7 +60,8 @@ type Options struct {
 	// of rows that were written anew or removed alone.
 	Modified bool
 
-	// Logger gets what failed and is tried again. Default: discarded.
+	// Logger gets what failed and is tried again. Default: [slog.Default], warnings
+	// and errors; slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 
 	// Now is the clock of the positions. Default [time.Now].
@@ -83,7 +85,7 @@ func New(streams StreamsClient, tables TableClient, optFns ...func(*Options)) (*
 	o.Table = cmp.Or(o.Table, "connections")
 	o.PollEvery = cmp.Or(o.PollEvery, 500*time.Millisecond)
 	o.DiscoverEvery = cmp.Or(o.DiscoverEvery, 10*time.Second)
-	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Logger = logging.Or(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -33,6 +33,7 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // Options tune [Run]. The zero value of a field is its default.
@@ -47,7 +48,8 @@ type Options struct {
 	Poll time.Duration
 	// Node names this process in the record. Default "node".
 	Node string
-	// Logger is told who leads, and what failed. Default: discarded.
+	// Logger is told who leads, and what failed. Default: [slog.Default], warnings
+	// and errors; slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
@@ -77,7 +79,7 @@ func Run(ctx context.Context, store sumu.StateStore, name string, do func(ctx co
 	o.TTL = cmp.Or(o.TTL, 15*time.Second)
 	o.Poll = cmp.Or(o.Poll, max(o.TTL/renewals, 100*time.Millisecond))
 	o.Node = cmp.Or(o.Node, "node")
-	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Logger = logging.Or(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

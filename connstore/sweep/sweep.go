@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // Checker asks the platform whether a connection still exists.
@@ -85,7 +86,8 @@ type Options struct {
 
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
-	// Logger is told of each Sweep and of what failed. Default: discarded.
+	// Logger is told of each Sweep and of what failed. Default: [slog.Default],
+	// warnings and errors; slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 }
 
@@ -113,7 +115,7 @@ func New(store sumu.Store, optFns ...func(*Options)) (*Sweeper, error) {
 	o.Reserve = cmp.Or(o.Reserve, 2*time.Second)
 	o.Segments = cmp.Or(o.Segments, 1)
 	o.Takeover = max(cmp.Or(o.Takeover, 15*time.Second), 0)
-	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Logger = logging.Or(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 	"github.com/sumu-live/sumu/notify/internal/outbox"
 )
 
@@ -87,8 +88,8 @@ type PollOptions struct {
 	// several goroutines. nil: nobody is told.
 	Settled func(ctx context.Context, d sumu.Delivery, err error)
 	// Logger is told of requests to SQS that fail, and of outages: when one
-	// begins and when it is over. All of it is a warning or an error. Default
-	// [slog.Default].
+	// begins and when it is over. All of it is a warning or an error. Default:
+	// [slog.Default]; slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 }
 
@@ -104,7 +105,7 @@ func (o *PollOptions) complete() error {
 	if o.Settled == nil {
 		o.Settled = func(context.Context, sumu.Delivery, error) {}
 	}
-	o.Logger = cmp.Or(o.Logger, slog.Default())
+	o.Logger = logging.Or(o.Logger)
 	return errors.Join(
 		outbox.InRange("Pollers", o.Pollers, 1, 1_000),
 		outbox.InRange("Batch", o.Batch, 1, maxEntries),

@@ -46,7 +46,9 @@ func (w *WebSocket) connect(ctx context.Context, r *events.APIGatewayWebsocketPr
 func (w *WebSocket) forgetRow(ctx context.Context, c sumu.Connection) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	_ = w.app.Disconnect(ctx, c, sumu.DisconnectReason{Code: 1006, Text: "not accepted"}) // The row expires.
+	if err := w.app.Disconnect(ctx, c, sumu.DisconnectReason{Code: 1006, Text: "not accepted"}); err != nil {
+		logError(ctx, w.opts.Logger, "the row of a connection that was not accepted stays until it expires", err, "connection", c.ID)
+	}
 }
 
 // evict closes the connections whose place was taken. Their rows are gone

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -49,7 +50,11 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	nodes.release(ctx)
 	errs = append(errs, s.save(ctx, segs, rev))
 	err = errors.Join(errs...)
-	s.opts.Logger.Info("swept", "report", total, "err", err)
+	level := slog.LevelInfo
+	if err != nil {
+		level = slog.LevelWarn
+	}
+	s.opts.Logger.Log(ctx, level, "swept", "report", total, "err", err)
 	return err
 }
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -89,7 +90,7 @@ func (g *Gateway) renew(s *socket) {
 		// Nobody would push to it any more. The client is to connect again.
 		s.close(ws.CloseGoingAway, "connection's row is gone")
 	default:
-		g.opts.Logger.Warn("a connection's row was not renewed", "connection", s.conn.ID, "err", err)
+		g.renewErrors.Add(ctx, g.opts.Logger, slog.LevelWarn, 1, "rows of connections were not renewed", "connection", s.conn.ID, "err", err)
 		// Several times before the row expires; then it is gone.
 		again := g.now() + max(g.app.RowTTL().Milliseconds()/16, 1000)
 		s.renewAt.Store(again)
@@ -112,7 +113,7 @@ func (g *Gateway) removeRow(c sumu.Connection, reason sumu.DisconnectReason) {
 			return
 		}
 		if try == maxRemovalTries || !sumu.Retryable(err) || !g.pause(wait) {
-			g.opts.Logger.Error("a connection's row was not removed; it stays until it expires",
+			g.removeErrors.Add(ctx, g.opts.Logger, slog.LevelError, 1, "rows of connections were not removed; they stay until they expire",
 				"connection", c.ID, "tries", try, "err", err)
 			return
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // Gateway terminates WebSockets for a [sumu.App]. It is an [net/http.Handler],
@@ -42,6 +43,9 @@ type Gateway struct {
 	perSocket rate
 
 	used atomic.Int64 // sockets that are open or opening
+
+	// What a store that is down, or a client, could make a flood of lines.
+	connectErrors, renewErrors, removeErrors, replyErrors logging.Summary
 
 	mu       sync.RWMutex // held to admit a socket
 	stopping bool

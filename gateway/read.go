@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -253,7 +254,7 @@ func (r *reader) message(body []byte) {
 		return
 	}
 	if len(reply) > sumu.MaxPayload || !utf8.Valid(reply) {
-		s.g.opts.Logger.Error("a handler's reply is too large or not UTF-8",
+		s.g.replyErrors.Add(s.g.ctx, s.g.opts.Logger, slog.LevelError, 1, "replies of handlers are too large or not UTF-8",
 			"connection", s.conn.ID, "request", m.RequestID, "bytes", len(reply))
 		reply = internalError(s.conn.ID, m.RequestID)
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -89,7 +90,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, id string, err 
 	case errors.Is(err, sumu.ErrLimit), errors.Is(err, sumu.ErrThrottled):
 		status, text = http.StatusTooManyRequests, "Too Many Requests"
 	default:
-		g.opts.Logger.Error("a connection failed", "connection", id, "err", err)
+		g.connectErrors.Add(r.Context(), g.opts.Logger, slog.LevelError, 1, "connections failed", "connection", id, "err", err)
 	}
 	if f := g.opts.Observer.Refused; f != nil && !asked {
 		f(r.Context(), id, g.sourceOf(r), err)

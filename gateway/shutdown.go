@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 	"github.com/sumu-live/sumu/internal/ws"
 )
 
@@ -29,6 +30,11 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
 	g.stopping = true
 	g.mu.Unlock()
+	defer func() {
+		for _, s := range []*logging.Summary{&g.connectErrors, &g.renewErrors, &g.removeErrors, &g.replyErrors} {
+			s.Flush(ctx)
+		}
+	}()
 
 	g.drain(ctx)
 	err := g.running.wait(ctx)

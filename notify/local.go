@@ -197,7 +197,7 @@ func (l *Local) Close(ctx context.Context) error {
 	}
 	l.cancel()
 	left := l.giveUpRest()
-	l.lost.Flush(ctx, l.log, slog.LevelWarn, givenUpText)
+	l.lost.Flush(ctx)
 	if left > 0 {
 		return &sumu.Error{
 			Op:   fmt.Sprintf("close: %d notifications were not delivered", left),

@@ -82,8 +82,6 @@ func (g *givenUp) add(n sumu.Notification, err error) {
 	g.all, g.errs = append(g.all, n), append(g.errs, err)
 }
 
-const givenUpText = "notifications given up, whole or for some connections"
-
 // giveUp tells of what was given up.
 func (l *Local) giveUp(g *givenUp) {
 	if len(g.all) == 0 {
@@ -95,7 +93,8 @@ func (l *Local) giveUp(g *givenUp) {
 			f(ctx, g.all[i], g.errs[i])
 		}
 	}
-	l.lost.Add(ctx, l.log, slog.LevelWarn, len(g.all), givenUpText, "notification", g.all[0].ID, "err", g.errs[0])
+	l.lost.Add(ctx, l.log, slog.LevelWarn, len(g.all),
+		"notifications given up, whole or for some connections", "notification", g.all[0].ID, "err", g.errs[0])
 }
 
 // giveUpRest gives up what Close had no time for, and returns how much it was.

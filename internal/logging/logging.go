@@ -64,6 +64,7 @@ type Summary struct {
 	mu    sync.Mutex
 	count int
 	next  time.Time
+	line  func(ctx context.Context, count int) // without args
 }
 
 // summaryEvery is the pause between two lines of a [Summary].
@@ -82,6 +83,8 @@ func (s *Summary) Add(ctx context.Context, l *slog.Logger, level slog.Level, n i
 	due := !now.Before(s.next)
 	if due {
 		n, s.count, s.next = s.count, 0, now.Add(summaryEvery)
+	} else if s.line == nil {
+		s.line = func(ctx context.Context, count int) { l.Log(ctx, level, text, "count", count) }
 	}
 	s.mu.Unlock()
 	if due {
@@ -91,12 +94,12 @@ func (s *Summary) Add(ctx context.Context, l *slog.Logger, level slog.Level, n i
 }
 
 // Flush logs what was counted since the last line, if anything was.
-func (s *Summary) Flush(ctx context.Context, l *slog.Logger, level slog.Level, text string) {
+func (s *Summary) Flush(ctx context.Context) {
 	s.mu.Lock()
-	n := s.count
+	n, line := s.count, s.line
 	s.count = 0
 	s.mu.Unlock()
 	if n > 0 {
-		l.Log(ctx, level, text, "count", n)
+		line(ctx, n)
 	}
 }

@@ -58,8 +58,8 @@ func TestSummary(t *testing.T) {
 		if !add(4) || add(5) {
 			t.Error("want one line after a second")
 		}
-		s.Flush(t.Context(), log, slog.LevelWarn, "lost")
-		s.Flush(t.Context(), log, slog.LevelWarn, "lost")
+		s.Flush(t.Context())
+		s.Flush(t.Context())
 		var lines []string
 		for line := range strings.Lines(b.String()) {
 			_, line, _ = strings.Cut(strings.TrimSpace(line), "msg=")

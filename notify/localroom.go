@@ -88,13 +88,18 @@ func (l *Local) giveUp(g *givenUp) {
 		return
 	}
 	ctx := context.WithoutCancel(l.ctx)
-	if f := l.opts.Observer.DeadLetter; f != nil {
-		for i := range g.all {
-			f(ctx, g.all[i], g.errs[i])
-		}
+	for i := range g.all {
+		l.deadLetter(ctx, g.all[i], g.errs[i])
 	}
 	l.lost.Add(ctx, l.log, slog.LevelWarn, len(g.all),
 		"notifications given up, whole or for some connections", "notification", g.all[0].ID, "err", g.errs[0])
+}
+
+func (l *Local) deadLetter(ctx context.Context, n sumu.Notification, err error) {
+	if f := l.opts.Observer.DeadLetter; f != nil {
+		defer func() { _ = recover() }() // A panic of an observer must not end the worker.
+		f(ctx, n, err)
+	}
 }
 
 // giveUpRest gives up what Close had no time for, and returns how much it was.

@@ -36,6 +36,7 @@ func (p *Pusher) observePushed(ctx context.Context, r sumu.Result) {
 }
 
 func (p *Pusher) observeDeadLetter(ctx context.Context, n sumu.Notification, err error) {
+	p.logDeadLetter(ctx, n, err)
 	if f := p.opts.Observer.DeadLetter; f != nil {
 		defer contain()
 		f(ctx, n, err)

@@ -33,6 +33,7 @@ type plan struct {
 	early   string // the last connection of a user that was found before the stream began
 	found   bool   // the search has ended
 	cut     error  // or cannot go on for now, because of this
+	fault   error  // of the first target that failed by one, for the log
 
 	again       []target     // that were tried and may yet succeed
 	down        []target     // that were tried, and failed by a fault of the sender

@@ -96,10 +96,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // Options tune a [Pusher]. The zero value of a field is its default.
@@ -161,6 +163,11 @@ type Options struct {
 
 	// Observer is told of posts, prunes and pushes.
 	Observer sumu.Observer
+	// Logger is told of pushes that failed, whole or for some connections, and of
+	// what is given up: of each one line a second at most, with the count.
+	// Default: [slog.Default], warnings and errors; slog.New(slog.DiscardHandler)
+	// for silence.
+	Logger *slog.Logger
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
 }
@@ -172,6 +179,7 @@ type Pusher struct {
 	events   sumu.SubscriptionStore // nil: the store keeps none
 	sender   sumu.Sender
 	opts     Options
+	lines    lines
 	random   func(time.Duration) time.Duration // from 0 up to it, without it
 }
 
@@ -194,6 +202,7 @@ func New(store sumu.Store, sender sumu.Sender, optFns ...func(*Options)) (*Pushe
 	o.PostTimeout = cmp.Or(o.PostTimeout, 10*time.Second)
 	o.PruneAge = cmp.Or(o.PruneAge, 5*time.Second)
 	o.PruneAge = max(o.PruneAge, 0)
+	o.Logger = logging.Or(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -276,5 +285,6 @@ func (p *Pusher) run(ctx context.Context, plans []*plan) {
 	newRun(ctx, p, plans).do()
 	for _, pl := range plans {
 		pl.finish(p.opts.Attempts, p.opts.Now)
+		p.logPushed(ctx, pl)
 	}
 }

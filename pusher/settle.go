@@ -118,6 +118,7 @@ func (r *run) advance(j *job) {
 // was the last attempt or, after faults, there was no time left.
 func (r *run) again(j *job) {
 	pl := j.plan
+	pl.note(j.err)
 	t := target{j.conn.Ref(), j.src}
 	last := pl.n.Attempt+1 >= r.p.opts.Attempts
 	if isPostFault(j.err) {

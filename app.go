@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // App is what an entrypoint composes and a transport calls: authorize a
@@ -20,6 +23,7 @@ type App struct {
 	store    Store
 	capper   Capper // nil unless opts.MaxConnections
 	opts     AppOptions
+	failures logging.Summary
 
 	mu     sync.RWMutex
 	routes map[string]Handler
@@ -59,6 +63,11 @@ type AppOptions struct {
 	Middleware []Middleware
 	// Observer is told what happens.
 	Observer Observer
+	// Logger is told of handlers that failed other than by a fault of the
+	// client, at level Error: one line a second at most, with the count.
+	// Default: [slog.Default], warnings and errors; slog.New(slog.DiscardHandler)
+	// for silence.
+	Logger *slog.Logger
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
 }
@@ -75,6 +84,7 @@ func NewApp(auth Authorizer, store Store, optFns ...func(*AppOptions)) (*App, er
 	if opts.Subprotocols == nil {
 		opts.Subprotocols = []string{"sumu"}
 	}
+	opts.Logger = logging.Or(opts.Logger)
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}

@@ -44,6 +44,7 @@ func (a *App) Message(ctx context.Context, m Message) []byte {
 		f(ctx, m.Connection, route, a.opts.Now().Sub(start), err)
 	}
 	if err != nil {
+		a.logFailure(ctx, &m, route, err)
 		return m.errorFrame(err)
 	}
 	return reply

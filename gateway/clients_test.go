@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/sumu-live/sumu/internal/testlog"
 	"github.com/sumu-live/sumu/internal/ws/wstest"
 )
 
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	testlog.Quiet()
 	os.Exit(m.Run())
 }
 

@@ -31,6 +31,10 @@ var logger = sync.OnceValue(func() *slog.Logger {
 // Logger returns the log of this test binary.
 func Logger() *slog.Logger { return logger() }
 
+// Quiet makes it [slog.Default], for tests that provoke errors: those go there
+// unless a package is told otherwise. Call it in TestMain.
+func Quiet() { slog.SetDefault(Logger()) }
+
 // Observer returns an observer that logs all that it is told.
 func Observer() sumu.Observer {
 	log := Logger()

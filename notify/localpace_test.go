@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +25,7 @@ import (
 // is given up alone.
 func TestLocalKeepsTheCrowdsPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const crowd, flood = 40, 300
+		const crowd, flood = 20, 200
 		s, dead := newSockets(t, crowd+1), new(deadLetters)
 		s.allow("u0", 0) // It never reads.
 		for i := range crowd {
@@ -49,7 +50,7 @@ func TestLocalKeepsTheCrowdsPace(t *testing.T) {
 		for i := range flood {
 			sendAll(t, l, note(fmt.Sprint(i)))
 		}
-		if d := time.Since(start); d < 2*time.Minute {
+		if d := time.Since(start); d < time.Minute {
 			t.Errorf("%d were accepted in %v; want the sender to wait for the crowd", flood, d)
 		}
 		if err := l.Close(t.Context()); err != nil {
@@ -65,8 +66,8 @@ func TestLocalKeepsTheCrowdsPace(t *testing.T) {
 		if s.taken("u0") != 0 || dead.count() != flood {
 			t.Errorf("%d are given up; want all %d, for the socket that never reads", dead.count(), flood)
 		}
-		if s.refused > 20*crowd*flood {
-			t.Errorf("%d posts were refused for %d that were taken", s.refused, crowd*flood)
+		if refused, _ := s.counts(); refused > 20*crowd*flood {
+			t.Errorf("%d posts were refused for %d that were taken", refused, crowd*flood)
 		}
 	})
 }
@@ -118,9 +119,10 @@ func TestLocalBoundsBytes(t *testing.T) {
 // makes whoever sends wait.
 func TestLocalWaitsForTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		p := &fakePusher{respond: func(_ context.Context, n sumu.Notification) sumu.Result {
-			if down {
+			if down.Load() {
 				r := retry(n)
 				return sumu.Result{ID: n.ID, Remainder: r.Remainder, Err: sumu.ErrUnavailable}
 			}
@@ -134,7 +136,7 @@ func TestLocalWaitsForTheStore(t *testing.T) {
 		if err := l.Send(ctx, note("4")); !errors.Is(err, sumu.ErrUnavailable) {
 			t.Errorf("send while the store is down: %v; want ErrUnavailable", err)
 		}
-		down = false
+		down.Store(false)
 		if err := l.Close(t.Context()); err != nil || dead.count() != 0 {
 			t.Errorf("close: %v; given up: %v; want none", err, dead.errs)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -70,6 +71,12 @@ func (s *sockets) taken(id string) int {
 	return s.took[id]
 }
 
+func (s *sockets) counts() (refused, failed int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused, s.failed
+}
+
 // local returns a Local before the sockets; dead gets what is given up.
 func (s *sockets) local(t *testing.T, attempts int, dead *deadLetters, optFns ...func(*notify.LocalOptions)) *notify.Local {
 	t.Helper()
@@ -100,6 +107,12 @@ func (d *deadLetters) add(_ context.Context, n sumu.Notification, err error) {
 		d.errs = make(map[string][]error)
 	}
 	d.errs[n.ID] = append(d.errs[n.ID], err)
+}
+
+func (d *deadLetters) of(id string) []error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.errs[id])
 }
 
 func (d *deadLetters) count() int {
@@ -158,16 +171,16 @@ func TestLocalGivesUpWhenTimeIsOver(t *testing.T) {
 		sendAll(t, l, note("all"), soon)
 		time.Sleep(11 * time.Second)
 		synctest.Wait()
-		if dead.count() != 1 || len(dead.errs["soon"]) != 1 || !errors.Is(dead.errs["soon"][0], sumu.ErrExpired) {
-			t.Errorf("after its deadline: given up %v; want the one with the deadline, as expired", dead.errs)
+		if errs := dead.of("soon"); dead.count() != 1 || len(errs) != 1 || !errors.Is(errs[0], sumu.ErrExpired) {
+			t.Errorf("after its deadline: given up %d, with %v; want the one with the deadline, as expired", dead.count(), errs)
 		}
 		time.Sleep(50 * time.Second)
 		synctest.Wait()
-		if errs := dead.errs["all"]; len(errs) != 1 || !errors.Is(errs[0], sumu.ErrThrottled) {
-			t.Errorf("after a minute: given up %v; want the rest, once, with the socket's error", dead.errs)
+		if errs := dead.of("all"); len(errs) != 1 || !errors.Is(errs[0], sumu.ErrThrottled) {
+			t.Errorf("after a minute: given up with %v; want the rest, once, with the socket's error", errs)
 		}
-		if s.failed != 1 {
-			t.Errorf("the pusher counts %d targets as failed; want 1, at the last try", s.failed)
+		if _, failed := s.counts(); failed != 1 {
+			t.Errorf("the pusher counts %d targets as failed; want 1, at the last try", failed)
 		}
 		if s.taken("u1") != 1 {
 			t.Errorf("the other socket has %d; want 1", s.taken("u1"))

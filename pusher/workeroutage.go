@@ -3,6 +3,7 @@ package pusher
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,6 +49,9 @@ func (w *Worker) Probe(ctx context.Context) error {
 // moveAll moves what a fault keeps from being handled and the transport may
 // soon drop.
 func (w *Worker) moveAll(ctx context.Context, items []*item) {
+	if !slices.ContainsFunc(items, w.moves) {
+		return
+	}
 	var wg sync.WaitGroup
 	for _, it := range items {
 		if w.moves(it) {

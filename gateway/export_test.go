@@ -88,9 +88,12 @@ func (g *Gateway) Flushing() int {
 	return g.flushers.running
 }
 
-// Pending is what is pending for a socket, in bytes.
+// Pending is what is pending for a socket, in bytes; 0 once it is closed.
 func (g *Gateway) Pending(id string) int {
 	s := g.hub.get(id)
+	if s == nil {
+		return 0
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.queued

@@ -16,8 +16,7 @@ import (
 func TestOptions(t *testing.T) {
 	_, err := gateway.New(nil, func(o *gateway.Options) {
 		o.ConnectTimeout, o.ReadTimeout, o.WriteTimeout, o.CloseGrace = -1, -1, -1, -1
-		o.DrainRate, o.MaxSockets, o.ConnectRate, o.WriteBuffer, o.FrameSize = -1, -1, -1, 100, 100
-		o.Compress = -1
+		o.DrainRate, o.WriteBuffer, o.FrameSize = -1, 100, 100
 		o.LeaseTTL, o.Leases = time.Second, new(memstore.Store)
 		o.Node = "a b"
 		o.TrustedProxies = []netip.Prefix{{}, netip.MustParsePrefix("::ffff:10.0.0.0/104")}
@@ -26,8 +25,8 @@ func TestOptions(t *testing.T) {
 		t.Fatalf("error is %v, want ErrInvalid", err)
 	}
 	for _, name := range []string{
-		"App", "ConnectTimeout", "ReadTimeout", "WriteTimeout", "CloseGrace", "DrainRate", "MaxSockets", "WriteBuffer",
-		"ConnectRate", "FrameSize", "Compress", "LeaseTTL", "Node", "Leases needs an Endpoint", "TrustedProxies[0]", "TrustedProxies[1]",
+		"App", "ConnectTimeout", "ReadTimeout", "WriteTimeout", "CloseGrace", "DrainRate", "WriteBuffer",
+		"FrameSize", "LeaseTTL", "Node", "Leases needs an Endpoint", "TrustedProxies[0]", "TrustedProxies[1]",
 	} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not reported: %v", name, err)
@@ -61,6 +60,7 @@ func TestOptionsThatMayBeNegative(t *testing.T) {
 	_, err := gateway.New(app, func(o *gateway.Options) {
 		o.IdleTimeout, o.MaxAge, o.MaxFrame, o.FrameSize, o.MaxURL, o.MaxHeader = -1, -1, -1, -1, -1, -1
 		o.ConnectRatePerSource, o.MessageRate = -1, -1
+		o.MaxSockets, o.ConnectRate, o.Compress = -1, -1, -1
 	})
 	if err != nil {
 		t.Error(err)

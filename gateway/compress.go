@@ -33,7 +33,7 @@ func (g *Gateway) initDeflated() {
 // deflatedFrames is textFrames, compressed if that makes it smaller. text must be
 // UTF-8.
 func (g *Gateway) deflatedFrames(text []byte) []byte {
-	if f := ws.DeflateFrames(text, max(0, g.opts.FrameSize)); f != nil {
+	if f := ws.DeflateFrames(text, g.opts.FrameSize); f != nil {
 		return f
 	}
 	return g.textFrames(text)

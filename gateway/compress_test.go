@@ -227,7 +227,7 @@ func TestCompressedOnce(t *testing.T) {
 
 // FrameSize is that of frames as they are sent.
 func TestCompressedFrameSize(t *testing.T) {
-	for option, most := range map[int]int{0: 32 << 10, 1 << 10: 1 << 10, -1: sumu.MaxPayload} {
+	for option, most := range map[int]int{0: sumu.MaxPayload, 32 << 10: 32 << 10, 1 << 10: 1 << 10, -1: sumu.MaxPayload} {
 		e := start(t, config{gw: []func(*gateway.Options){compressFrom(1), func(o *gateway.Options) { o.FrameSize = option }}})
 		text := random(sumu.MaxPayload) // Some 100 KB, compressed.
 		e.app.Handle("long", func(context.Context, sumu.Message) ([]byte, error) { return []byte(text), nil })

@@ -16,11 +16,13 @@ import (
 
 // By default the limits are those of one's own servers, not of API Gateway.
 func TestDefaultsAreForOwnServers(t *testing.T) {
-	e := start(t, config{})
+	e := start(t, config{own: true, gw: []func(*gateway.Options){func(o *gateway.Options) {
+		o.PingInterval = -1 // Which would come between; IdleTimeout is then 10 min.
+	}}})
 	e.app.Handle("long", func(context.Context, sumu.Message) ([]byte, error) {
 		return []byte(strings.Repeat("x", sumu.MaxPayload)), nil
 	})
-	c, row := e.dial(strings.Repeat("a", 5000)) // A longer URL than API Gateway takes.
+	c, row := e.dial("ann&more=" + strings.Repeat("x", 5000)) // A longer URL than API Gateway takes.
 	c.Send(wstest.Text(padded(sumu.MaxPayload)))
 	c.Expect(ws.Text)
 	c.Send(wstest.Text(`{"action":"long"}`))

@@ -87,16 +87,8 @@ func New(app *sumu.App, optFns ...func(*Options)) (*Gateway, error) {
 		removals:  make(chan struct{}, maxRemovals),
 		evictions: make(chan struct{}, maxEvictions),
 	}
-	if g.renews() || opts.Leases != nil {
-		// A reference that names nothing: a store refuses it before it asks
-		// anybody, so this tells a store that renews from one that does not.
-		if err := app.Renew(context.Background(), sumu.Connection{}); errors.Is(err, sumu.ErrUnsupported) {
-			return nil, &sumu.Error{
-				Op:   "gateway: Leases, or a MaxAge beyond RowTTL, need rows that can be renewed",
-				Kind: sumu.ErrUnsupported,
-				Err:  err,
-			}
-		}
+	if err := g.limitAge(); err != nil {
+		return nil, err
 	}
 	g.ctx, g.kill = context.WithCancel(context.Background())
 	g.hub.init()
@@ -126,7 +118,33 @@ func (g *Gateway) Sockets() int { return int(g.hub.size.Load()) }
 
 func (g *Gateway) now() int64 { return g.opts.Now().UnixMilli() }
 
-// renews reports whether sockets may outlive their rows.
-func (g *Gateway) renews() bool {
-	return g.opts.MaxAge < 0 || g.opts.MaxAge+g.opts.CloseGrace+time.Second > g.app.RowTTL()
+// limitAge sees to it that no socket outlives its row where the store cannot
+// extend that.
+func (g *Gateway) limitAge() error {
+	o := &g.opts
+	// A reference that names nothing: a store refuses it before it asks anybody,
+	// so this tells a store that extends rows from one that does not.
+	err := g.app.Renew(context.Background(), sumu.Connection{})
+	if !errors.Is(err, sumu.ErrUnsupported) {
+		o.MaxAge = cmp.Or(o.MaxAge, -1)
+		return nil
+	}
+	if age := g.rowAge(); o.MaxAge == 0 && o.Leases == nil && age > 0 {
+		o.MaxAge = age
+		o.Logger.Warn("the store cannot extend rows: sockets are closed before their rows expire", "MaxAge", age)
+	}
+	if o.MaxAge == 0 || g.renews() || o.Leases != nil {
+		return &sumu.Error{
+			Op:   "gateway: Leases, or a MaxAge beyond RowTTL, need rows that can be renewed",
+			Kind: sumu.ErrUnsupported,
+			Err:  err,
+		}
+	}
+	return nil
 }
+
+// rowAge is how old a socket may become before its row must be renewed.
+func (g *Gateway) rowAge() time.Duration { return g.app.RowTTL() - g.opts.CloseGrace - time.Second }
+
+// renews reports whether sockets may outlive their rows.
+func (g *Gateway) renews() bool { return g.opts.MaxAge < 0 || g.opts.MaxAge > g.rowAge() }

@@ -91,6 +91,7 @@ type config struct {
 	app   []func(*sumu.AppOptions)
 	gw    []func(*gateway.Options)
 	setup func(*env)
+	own   bool // the defaults, for one's own servers, instead of [gateway.LikeAPIGateway]
 	tls   bool
 	small bool // the server's system buffers little for each socket
 }
@@ -136,7 +137,11 @@ func startApp(t *testing.T, e *env, auth sumu.Authorizer, c config) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.gw, err = gateway.New(e.app, append([]func(*gateway.Options){gateway.Manual, gateway.Unpolled(*unpolled), func(o *gateway.Options) {
+	like := gateway.LikeAPIGateway
+	if c.own {
+		like = func(*gateway.Options) {}
+	}
+	e.gw, err = gateway.New(e.app, append([]func(*gateway.Options){like, gateway.Manual, gateway.Unpolled(*unpolled), func(o *gateway.Options) {
 		o.Now = e.clock.Now
 		o.Logger = testlog.Logger()
 		o.Observer = testlog.Observer()

@@ -14,8 +14,10 @@ import (
 	"github.com/sumu-live/sumu/internal/logging"
 )
 
-// Options tune a [Gateway]. A zero field is its default. Times are checked
-// once a second, so each may be late by that much.
+// Options tune a [Gateway]. A zero field is its default, which is meant for
+// servers of your own; [LikeAPIGateway] sets the quotas of API Gateway. Where a
+// negative value is allowed it means none. Times are checked once a second, so
+// each may be late by that much.
 type Options struct {
 	// Endpoint is the base URL (http or https) at which other processes reach
 	// this gateway's management API; it is written to every row, see
@@ -41,15 +43,27 @@ type Options struct {
 	// ConnectTimeout bounds a connection's authorizer and the write of its
 	// row. Default 29 s, as API Gateway's integrations have.
 	ConnectTimeout time.Duration
-	// IdleTimeout closes a socket (1001) that carried nothing for so long, in
-	// either direction: any byte of the client counts, pings and pongs
-	// included, and any frame written to it. Default 10 min, as API Gateway;
+	// PingInterval pings a client from which nothing has come for so long, or
+	// up to a quarter less, so that not all are pinged at once. It keeps proxies
+	// from closing what they take for idle (after 60 s: AWS's load balancers and
+	// nginx, their defaults as of 2026-11). Default 25 s; at least 1 s; negative:
+	// no pings.
+	PingInterval time.Duration
+	// PongTimeout resets a socket (1006) when nothing comes from the client for
+	// so long after a ping was written. Any byte is an answer. So a dead link is
+	// found within PingInterval and PongTimeout, whatever is posted to it.
+	// Default 10 s; at least 1 s; negative: the answer does not matter.
+	PongTimeout time.Duration
+	// IdleTimeout closes a socket (1001) from which nothing came for so long. Any
+	// byte of the client counts, pongs included, so with pings it is for clients
+	// that PongTimeout leaves alone. Default none with pings, 10 min without;
 	// negative: none.
 	IdleTimeout time.Duration
-	// MaxAge closes a socket (1001) that is this old. Default 2 h, as API
-	// Gateway; negative: none. Where a socket may outlive
-	// [sumu.AppOptions.RowTTL] its row is renewed at about half of that, and
-	// the store must be a [sumu.Toucher].
+	// MaxAge closes a socket (1001) that is this old. Default none where the
+	// store is a [sumu.Toucher]: the row of a socket that may outlive
+	// [sumu.AppOptions.RowTTL] is renewed at about half of that, which is a write
+	// each time. With any other store the default is a little less than RowTTL,
+	// and New logs that. Negative: none.
 	MaxAge time.Duration
 
 	// ReadTimeout closes a socket (1008) whose message has begun and not
@@ -64,24 +78,23 @@ type Options struct {
 	// 256 KiB; at least 129 KiB, so that the longest message fits.
 	WriteBuffer int
 	// MaxFrame is the longest data frame that a client may send, in bytes;
-	// a longer one closes its socket (1009). Default 32 KiB, as API Gateway;
-	// negative: a frame may be as long as a message, [sumu.MaxPayload]. Browsers
-	// do not ask: Chromium 156 sends up to 64 KiB as one frame, and more in
-	// frames of up to 120 KB. Raise it for clients that send such messages and
-	// will never talk to API Gateway.
+	// a longer one closes its socket (1009). Default none: a frame may be as
+	// long as a message, [sumu.MaxPayload]; negative: the same. API Gateway takes
+	// 32 KiB, and browsers do not ask: Chromium 156 sends up to 64 KiB as one
+	// frame, and more in frames of up to 120 KB.
 	MaxFrame int
 	// FrameSize is the longest frame that is sent, in bytes: longer messages
 	// are sent in several, cut between characters (compressed ones anywhere).
-	// Default 32 KiB, as API Gateway; at least 1 KiB; negative: every message is
-	// one frame.
+	// Default none: every message is one frame; negative: the same. At least
+	// 1 KiB. API Gateway sends 32 KiB.
 	FrameSize int
 	// MaxURL is the longest URL, in bytes, scheme and host included; a longer
-	// one is refused with 414. Default 4,096, as API Gateway; negative: the
-	// server's own limit.
+	// one is refused with 414. Default none but the server's own limit; negative:
+	// the same. API Gateway takes 4,096.
 	MaxURL int
 	// MaxHeader is how many bytes the request line and the values of all
-	// headers may have together; more are refused with 431. Default 10,240, as
-	// API Gateway; negative: the server's own limit.
+	// headers may have together; more are refused with 431. Default none but the
+	// server's own limit ([Server]); negative: the same. API Gateway takes 10,240.
 	MaxHeader int
 
 	// Compress is from how many bytes on a message goes out compressed, to
@@ -101,7 +114,7 @@ type Options struct {
 	// API Gateway takes 500.
 	ConnectRate int
 	// ConnectRatePerSource is ConnectRate for each source: an IPv4 address, or
-	// the first 64 bits of an IPv6 one. Default 0: 50 for public addresses, and
+	// the first 64 bits of an IPv6 one. Default 50 for public addresses, and
 	// no limit for loopback, private and link-local ones, which are machines of
 	// yours. A positive number holds for all; negative: no limit. Behind a
 	// proxy set TrustedProxies, else all clients are one source.
@@ -110,7 +123,8 @@ type Options struct {
 	// second, with bursts of twice as many. What is over it is not handled: the
 	// client is told once a second, by an error frame with the code
 	// rate_limited, and a socket that has had twice MessageRate refused, with
-	// never a second without, is closed (1008). Default 100; negative: no limit.
+	// never a second without, is closed (1008). The pong to a ping of ours is not
+	// counted. Default 100; negative: no limit.
 	MessageRate int
 	// TrustedProxies are whose X-Forwarded-For is believed: then a client's
 	// address is the right-most one there that is not a trusted proxy's. Default
@@ -134,6 +148,8 @@ type Options struct {
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
 
+	// apiGateway has what is written keep a socket from being idle, too.
+	apiGateway bool
 	// manual leaves the wheel to tests, which turn it by hand.
 	manual bool
 	// unpolled has each socket wait in a goroutine, as where there is no poller.
@@ -165,15 +181,23 @@ func (o *Options) complete() error {
 	atLeast(&errs, "WriteBuffer", o.WriteBuffer, minWriteBuffer)
 	atLeast(&errs, "LeaseTTL", o.LeaseTTL, 3*time.Second)
 
-	// Negative: none.
-	o.IdleTimeout = cmp.Or(o.IdleTimeout, 10*time.Minute)
-	o.MaxAge = cmp.Or(o.MaxAge, sumu.MaxConnectionAge)
-	o.MaxFrame = cmp.Or(o.MaxFrame, 32<<10)
-	o.FrameSize = cmp.Or(o.FrameSize, 32<<10)
-	atLeast(&errs, "FrameSize", o.FrameSize, minFrameSize)
-	o.MaxURL = cmp.Or(o.MaxURL, 4096)
-	o.MaxHeader = cmp.Or(o.MaxHeader, 10_240)
+	// Negative: none. MaxAge is left: its default depends on the store.
+	o.PingInterval = cmp.Or(o.PingInterval, 25*time.Second)
+	o.PongTimeout = cmp.Or(o.PongTimeout, 10*time.Second)
+	if o.IdleTimeout == 0 && o.PingInterval < 0 {
+		o.IdleTimeout = 10 * time.Minute
+	}
 	o.MessageRate = cmp.Or(o.MessageRate, 100)
+	for _, limit := range []*int{&o.MaxFrame, &o.FrameSize, &o.MaxURL, &o.MaxHeader} {
+		*limit = max(*limit, 0) // Their default is none.
+	}
+	if o.PingInterval > 0 {
+		atLeast(&errs, "PingInterval", o.PingInterval, time.Second)
+		atLeast(&errs, "PongTimeout", o.PongTimeout, time.Second)
+	}
+	if o.FrameSize > 0 {
+		atLeast(&errs, "FrameSize", o.FrameSize, minFrameSize)
+	}
 
 	o.TrustedProxies = slices.Clone(o.TrustedProxies)
 	for i, p := range o.TrustedProxies {

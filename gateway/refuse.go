@@ -44,7 +44,7 @@ func (g *Gateway) checkSize(r *http.Request) error {
 	if most := g.opts.MaxURL; most > 0 && len("wss://")+len(r.Host)+len(r.RequestURI) > most {
 		return errLongURL
 	}
-	if g.opts.MaxHeader < 0 {
+	if g.opts.MaxHeader == 0 {
 		return nil
 	}
 	size := len(r.Method) + len(r.RequestURI) + len(r.Proto) + len("  ") + len(r.Host)

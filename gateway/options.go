@@ -100,18 +100,18 @@ type Options struct {
 	// Compress is from how many bytes on a message goes out compressed, to
 	// clients that offer permessage-deflate (RFC 7692), as browsers do. Such a
 	// client may compress what it sends, of any length; MaxFrame holds for what it
-	// sends, [sumu.MaxPayload] for what that becomes. Default 0: none is
-	// negotiated, as with API Gateway. 1,024 is a good value where bandwidth is
+	// sends, [sumu.MaxPayload] for what that becomes. Default none: it is not
+	// negotiated, as with API Gateway; negative: the same. 1,024 is a good value where bandwidth is
 	// dear: see "Compression" in the package's documentation for what it saves
 	// and costs.
 	Compress int
 
 	// MaxSockets is how many sockets may be open or opening; more are refused
-	// with 429. Default 0: no limit but that of open files.
+	// with 429. Default none but that of open files; negative: the same.
 	MaxSockets int
 	// ConnectRate is how many requests to connect are taken per second, with
-	// bursts of twice as many; more are refused with 429. Default 0: no limit.
-	// API Gateway takes 500.
+	// bursts of twice as many; more are refused with 429. Default none; negative:
+	// the same. API Gateway takes 500.
 	ConnectRate int
 	// ConnectRatePerSource is ConnectRate for each source: an IPv4 address, or
 	// the first 64 bits of an IPv6 one. Default 50 for public addresses, and
@@ -175,9 +175,6 @@ func (o *Options) complete() error {
 	orDefault(&errs, "DrainRate", &o.DrainRate, 500)
 	orDefault(&errs, "WriteBuffer", &o.WriteBuffer, 256<<10)
 	orDefault(&errs, "LeaseTTL", &o.LeaseTTL, 30*time.Second)
-	orDefault(&errs, "MaxSockets", &o.MaxSockets, 0)
-	orDefault(&errs, "ConnectRate", &o.ConnectRate, 0)
-	orDefault(&errs, "Compress", &o.Compress, 0)
 	atLeast(&errs, "WriteBuffer", o.WriteBuffer, minWriteBuffer)
 	atLeast(&errs, "LeaseTTL", o.LeaseTTL, 3*time.Second)
 
@@ -188,7 +185,7 @@ func (o *Options) complete() error {
 		o.IdleTimeout = 10 * time.Minute
 	}
 	o.MessageRate = cmp.Or(o.MessageRate, 100)
-	for _, limit := range []*int{&o.MaxFrame, &o.FrameSize, &o.MaxURL, &o.MaxHeader} {
+	for _, limit := range []*int{&o.MaxFrame, &o.FrameSize, &o.MaxURL, &o.MaxHeader, &o.Compress, &o.MaxSockets, &o.ConnectRate} {
 		*limit = max(*limit, 0) // Their default is none.
 	}
 	if o.PingInterval > 0 {

@@ -13,8 +13,8 @@ import (
 
 // due is called when one of the socket's long deadlines may have come. It
 // returns when the next one may (ms), and whether the row is to be renewed; 0
-// when the socket is closing.
-func (s *socket) due(now int64) (next int64, renew bool) {
+// when the socket is closing. stall says that the process has been suspended.
+func (s *socket) due(now int64, stall bool) (next int64, renew bool) {
 	o := &s.g.opts
 	next = now + time.Hour.Milliseconds()
 	if conn, _ := s.who(); !conn.AuthExpiresAt.IsZero() {
@@ -35,12 +35,24 @@ func (s *socket) due(now int64) (next int64, renew bool) {
 		next = min(next, old)
 	}
 	if o.IdleTimeout > 0 {
-		idle := s.active.Load() + o.IdleTimeout.Milliseconds()
+		last, _ := s.lastReceived(now)
+		if o.apiGateway {
+			last = max(last, s.wrote.Load())
+		}
+		idle := last + o.IdleTimeout.Milliseconds()
 		if now >= idle {
 			s.close(ws.CloseGoingAway, "idle timeout")
 			return 0, false
 		}
 		next = min(next, idle)
+	}
+	if o.PingInterval > 0 {
+		again, alive := s.check(now, stall)
+		if !alive {
+			s.abort(abnormal("no answer to a ping"))
+			return 0, false
+		}
+		next = min(next, again)
 	}
 	if at := s.renewAt.Load(); at > 0 {
 		if renew = now >= at; renew {

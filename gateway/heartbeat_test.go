@@ -28,7 +28,7 @@ func TestDeadLink(t *testing.T) {
 	for name, tls := range map[string]bool{"plain": false, "TLS": true} {
 		for posts, interval := range map[string]int{"without posts": 0, "a post every 2 s": 2} {
 			t.Run(name+"/"+posts, func(t *testing.T) {
-				e := start(t, config{tls: tls})
+				e := start(t, config{own: true, tls: tls})
 				p := startProxy(t, e.srv.URL)
 				wstest.Dial(t, p.url+"/?user=ann")
 				row := e.accepted()

@@ -166,7 +166,7 @@ func (f *frames) of(p *sumu.Payload) []byte {
 // textFrames is a message as it goes on the wire, in frames of FrameSize. text
 // must be UTF-8.
 func (g *Gateway) textFrames(text []byte) []byte {
-	return ws.TextFrames(text, max(0, g.opts.FrameSize))
+	return ws.TextFrames(text, g.opts.FrameSize)
 }
 
 func (g *Gateway) post(id string, p *sumu.Payload) error {
@@ -202,7 +202,7 @@ func (g *Gateway) info(id string) (connectionInfo, error) {
 	}
 	return connectionInfo{
 		ConnectedAt:  s.conn.ConnectedAt,
-		LastActiveAt: time.UnixMilli(s.active.Load()),
+		LastActiveAt: time.UnixMilli(max(s.received.Load(), s.wrote.Load())),
 		SourceIP:     s.sourceIP,
 		UserAgent:    s.agent.Value(),
 	}, nil

@@ -6,8 +6,9 @@ import "sync"
 // are shared between sockets: they are never written to.
 type queue struct {
 	frames [][]byte
-	first  int // frames before it are written
-	off    int // bytes of the first that are written
+	first  int  // frames before it are written
+	off    int  // bytes of the first that are written
+	ping   bool // our ping is among them
 }
 
 // Pooled, so that an idle socket has none.
@@ -21,7 +22,7 @@ func (q *queue) recycle() {
 		return
 	}
 	clear(q.frames)
-	q.frames, q.first, q.off = q.frames[:0], 0, 0
+	q.frames, q.first, q.off, q.ping = q.frames[:0], 0, 0, false
 	queues.Put(q)
 }
 

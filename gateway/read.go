@@ -44,7 +44,7 @@ func (s *socket) takeReader() *reader {
 	}
 	r := readers.Get().(*reader)
 	r.s = s
-	r.dec = ws.Decoder{MaxMessage: sumu.MaxPayload, MaxFrame: max(0, s.g.opts.MaxFrame), Deflate: s.deflates}
+	r.dec = ws.Decoder{MaxMessage: sumu.MaxPayload, MaxFrame: s.g.opts.MaxFrame, Deflate: s.deflates}
 	return r
 }
 
@@ -192,7 +192,8 @@ func (r *reader) consume(b []byte) {
 		return
 	}
 	s := r.s
-	s.active.Store(s.g.now())
+	s.received.Store(s.g.now())
+	s.handling.Store(true)
 	for !r.s.deaf {
 		ev, n, err := r.dec.Next(b)
 		b = b[n:]
@@ -205,6 +206,8 @@ func (r *reader) consume(b []byte) {
 		}
 		r.handle(ev)
 	}
+	s.received.Store(s.g.now()) // What came meanwhile is read from now on.
+	s.handling.Store(false)
 	switch {
 	case r.s.deaf || !r.dec.Partial():
 		s.readSince.Store(0)
@@ -216,7 +219,10 @@ func (r *reader) consume(b []byte) {
 
 func (r *reader) handle(ev ws.Event) {
 	s := r.s
-	if ev.Opcode != ws.Close && !r.allowed() {
+	switch {
+	case ev.Opcode == ws.Pong && s.beat.owed.CompareAndSwap(true, false):
+		return // We asked for it: it is none of the client's messages.
+	case ev.Opcode != ws.Close && !r.allowed():
 		return
 	}
 	switch ev.Opcode {

@@ -30,7 +30,11 @@ type socket struct {
 	pending  *queue // frames to write; nil: none
 	g        *Gateway
 	raw      syscall.RawConn // of nc; nil: not a plain socket, such as TLS
-	active   atomic.Int64    // the last traffic; a time in ms since the epoch, as those below
+	wrote    atomic.Int64    // when something was written last; ms since the epoch, as those below
+
+	received atomic.Int64 // when bytes of the client came last
+	handling atomic.Bool  // they are being handled: nothing is read meanwhile
+	beat     heartbeat
 
 	// The times of which 0 says that they do not apply.
 	readSince  atomic.Int64 // since when a message is incomplete

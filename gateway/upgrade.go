@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -169,7 +170,8 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Ses
 		deflates: deflates,
 	}
 	now := g.now()
-	s.active.Store(now)
+	s.received.Store(now)
+	s.beat.early = uint8(mathrand.Uint32())
 	if g.renews() {
 		s.renewAt.Store(s.nextRenewal(now))
 	}

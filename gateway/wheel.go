@@ -145,10 +145,15 @@ func (w *wheel) run(stop <-chan struct{}) {
 	}
 }
 
+// maxLate is how many seconds may lie between two turns on a machine that is busy;
+// beyond that the process has been suspended, or its clock was set.
+const maxLate = 3
+
 // turn looks at every socket that is due, and at the watched ones.
 func (w *wheel) turn() {
 	now := w.g.now()
 	w.mu.Lock()
+	stall := now/1000-w.at > maxLate
 	var due []*socket
 	// However far the clock has moved, no slot is looked at twice.
 	from := max(w.at+1, now/1000-int64(len(w.slots))+1)
@@ -167,7 +172,7 @@ func (w *wheel) turn() {
 	w.mu.Unlock()
 
 	for _, s := range due {
-		next, renew := s.due(now)
+		next, renew := s.due(now, stall)
 		if next > 0 { // Unless it was hastened meanwhile.
 			w.hasten(s, next)
 		}

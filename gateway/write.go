@@ -101,7 +101,7 @@ func (g *Gateway) flush(s *socket) (frames int, stays bool) {
 		if n < len(chunk) {
 			// The client is slower than we are: only a goroutine of its own
 			// waits for it.
-			s.wrote(cost)
+			s.freeRoom(cost)
 			g.running.add()
 			go func() {
 				defer g.running.done()
@@ -110,8 +110,8 @@ func (g *Gateway) flush(s *socket) (frames int, stays bool) {
 			return frames, true
 		}
 	}
+	s.wroteAll(q, g.now())
 	q.recycle()
-	s.active.Store(g.now())
 	if s.settle(cost) {
 		g.flushers.add(s) // Behind the others, which pile up meanwhile.
 	}
@@ -138,10 +138,11 @@ func (s *socket) writePatiently(q *queue) {
 			}
 			now := s.g.now()
 			s.writeSince.Store(now)
-			s.active.Store(now)
-			s.wrote(q.skip(n))
+			s.wrote.Store(now)
+			s.freeRoom(q.skip(n))
 		}
 		if q != nil {
+			s.wroteAll(q, s.g.now())
 			q.recycle()
 			q = nil
 		}
@@ -160,15 +161,23 @@ func (s *socket) take() *queue {
 	return q
 }
 
-// wrote makes room by what was written.
-func (s *socket) wrote(cost int) {
+// wroteAll takes note that all of q is written.
+func (s *socket) wroteAll(q *queue, now int64) {
+	s.wrote.Store(now)
+	if q.ping {
+		s.beat.wrotePing(now)
+	}
+}
+
+// freeRoom makes room by what was written.
+func (s *socket) freeRoom(cost int) {
 	s.mu.Lock()
 	s.queued -= cost
 	s.wakeReply()
 	s.mu.Unlock()
 }
 
-// settle is wrote, and ends the writer's turn: it reports whether more is
+// settle is freeRoom, and ends the writer's turn: it reports whether more is
 // pending. When nothing is and the socket is closing, the close frame, always
 // the last, has gone out.
 func (s *socket) settle(cost int) (more bool) {

@@ -149,3 +149,15 @@ func (g *Gateway) CountDeflations(n *atomic.Int64) {
 		return derive(data)
 	}
 }
+
+// Received is when bytes of the socket's client were handled last.
+func (g *Gateway) Received(id string) time.Time {
+	s := g.hub.get(id)
+	if at := s.received.Load(); !s.handling.Load() {
+		return time.UnixMilli(at)
+	}
+	return time.Time{}
+}
+
+// PingedAt is when the last ping was queued for a socket, in ms; 0: none was.
+func (g *Gateway) PingedAt(id string) int64 { return g.hub.get(id).beat.queued.Load() }

@@ -36,6 +36,7 @@ func (s *socket) pingEvery() int64 {
 // been suspended, and pongs may be there that are not read yet.
 func (s *socket) check(now int64, stall bool) (next int64, alive bool) {
 	b, every, timeout := &s.beat, s.pingEvery(), s.g.opts.PongTimeout.Milliseconds()
+	unanswered := s.g.opts.PongTimeout < 0 // And never mind.
 	last, reading := s.lastReceived(now)
 	if !reading {
 		return now + every, true
@@ -43,7 +44,7 @@ func (s *socket) check(now int64, stall bool) (next int64, alive bool) {
 	if queued := b.queued.Load(); queued > last {
 		sent := b.sent.Load()
 		switch {
-		case timeout < 0:
+		case unanswered:
 			last = queued
 		case sent == 0: // Behind what is pending: WriteTimeout bounds that.
 			return now + time.Second.Milliseconds(), true
@@ -60,7 +61,7 @@ func (s *socket) check(now int64, stall bool) (next int64, alive bool) {
 		return next, true
 	}
 	s.ping(now)
-	if timeout < 0 {
+	if unanswered {
 		return now + every, true
 	}
 	return now + timeout, true

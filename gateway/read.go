@@ -192,8 +192,8 @@ func (r *reader) consume(b []byte) {
 		return
 	}
 	s := r.s
-	s.received.Store(s.g.now())
 	s.handling.Store(true)
+	s.received.Store(s.g.now())
 	for !r.s.deaf {
 		ev, n, err := r.dec.Next(b)
 		b = b[n:]

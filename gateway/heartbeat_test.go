@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,17 +178,38 @@ func TestPongAfterSuspension(t *testing.T) {
 
 // The pong that was asked for is no message of the client's; others are.
 func TestPongsAreNotRated(t *testing.T) {
-	e := start(t, own(func(o *gateway.Options) { o.MessageRate, o.PingInterval = 1, time.Second }))
+	e := start(t, own(func(o *gateway.Options) { o.MessageRate, o.PingInterval = 1, 2*time.Second }))
 	c, row := e.dial("ann")
 	for range 10 {
 		e.pinged(c, row)
 		c.Send(wstest.Text(`{"action":"ping"}`), wstest.New(ws.Pong, ""))
-		c.Expect(ws.Text)
+		if got := c.Expect(ws.Text); !strings.Contains(got, `"pong"`) {
+			t.Fatal(got)
+		}
 		e.sees(row)
 	}
 	c.Send(wstest.New(ws.Pong, ""), wstest.New(ws.Pong, ""), wstest.New(ws.Pong, ""))
-	if got := c.Expect(ws.Text); got == "" {
-		t.Error("pongs that nobody asked for are free")
+	if got := c.Expect(ws.Text); !strings.Contains(got, "rate_limited") {
+		t.Errorf("pongs that nobody asked for: %s", got)
+	}
+}
+
+// Nothing follows a close frame.
+func TestNoPingBehindAClose(t *testing.T) {
+	e := start(t, own(func(o *gateway.Options) { o.PingInterval, o.CloseGrace = 4*time.Second, time.Minute }))
+	c, row := e.dial("ann")
+	if err := e.gw.Disconnect(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+	c.ExpectClose(1000)
+	for range 8 {
+		e.clock.Advance(time.Second)
+		e.gw.Turn()
+	}
+	c.Send(wstest.Close(1000, ""))
+	e.expectEnd(row, 1000)
+	if n := e.gw.Flushing(); n != 0 {
+		t.Errorf("%d writers", n)
 	}
 }
 

@@ -51,6 +51,9 @@ func TestByListener(t *testing.T) {
 		"ManySockets":                     TestManySockets,
 		"Churn":                           TestChurn,
 		"ManagementReachesSockets":        TestManagementReachesSockets,
+		"DeadLink":                        TestDeadLink,
+		"Ping":                            TestPing,
+		"ShutdownWithDeadLink":            TestShutdownWithDeadLink,
 	} {
 		t.Run(name, test)
 	}

@@ -1,6 +1,9 @@
 // Package gateway terminates WebSockets on your own servers, with the semantics
 // of API Gateway: what runs behind API Gateway and Lambda runs here unchanged.
 //
+// Testing for API Gateway? Set [LikeAPIGateway]: then its quotas hold here, too.
+// By default the limits are those of your own servers.
+//
 //	gw, err := gateway.New(app)
 //	http.Handle("/ws", gw)                    // clients
 //	push, err := pusher.New(store, gw)        // posts, in process
@@ -13,14 +16,17 @@
 //	                 401, 403, 429 or 500 otherwise, and no row is left
 //	post             nil once queued; ErrGone before the upgrade and after the
 //	                 end; ErrThrottled when the client reads too slowly
-//	messages         text, 128 KB in frames of 32 KB; of one socket in order,
-//	                 one at a time
+//	messages         text, 128 KB in any frames; of one socket in order, one
+//	                 at a time
 //	binary message   closed with 1003
 //	too big          closed with 1009
 //	not UTF-8        closed with 1007; against RFC 6455: 1002
 //	half a message   closed with 1008 after ReadTimeout
 //	too many         an error frame rate_limited, then closed with 1008
-//	idle, too old    closed with 1001 after 10 minutes, 2 hours
+//	dead link        reset (1006) when nothing came from the client for
+//	                 PingInterval, and nothing within PongTimeout of a ping
+//	idle, too old    closed with 1001 after IdleTimeout, MaxAge; by default
+//	                 neither
 //	token expired    a frame {"type":"closing","code":"token_expired",…}, then
 //	                 closed with 1008; the action "refresh" moves the expiry
 //	                 ([sumu.AppOptions.Refresh])
@@ -33,15 +39,31 @@
 //	                 closed first: 1005 for a close frame without a code, 1006
 //	                 without a close frame
 //
-// While a handler runs, nothing more is read from its socket, pings included. Its
-// context ends when the gateway is stopped by force, not when the client leaves;
-// bound slow handlers yourself.
+// While a handler runs, nothing more is read from its socket, pings included, and
+// so a dead link is found only afterwards. Its context ends when the gateway is
+// stopped by force, not when the client leaves; bound slow handlers yourself.
+//
+// # Heartbeat
+//
+// Both ends of a link that is cut without a word, by a mobile network or by a proxy
+// that stops forwarding, think that it is open. So a client that has been quiet for
+// [Options.PingInterval] is pinged, and its socket is reset when nothing comes for
+// another [Options.PongTimeout]: its row goes, and its user is OFFLINE once
+// presence's grace is over. Only bytes from the client count: what is posted to
+// such a socket is taken by the system, or by the proxy. Clients answer by
+// themselves, browsers and libraries alike, but a page sees nothing of it: how
+// a client finds a dead link is up to the client, by the action "ping".
+//
+// A ping that waits behind posts is not missed: PongTimeout begins when it is
+// written, and until then WriteTimeout holds. A process that was suspended gives all
+// clients the whole time again.
 //
 // # Fidelity
 //
 // Each behaviour of API Gateway's WebSocket APIs (its documentation, read
-// 2026-11), what happens here, and the test that holds it. A row that begins
-// with "!" differs on purpose.
+// 2026-11), what happens here with [LikeAPIGateway], and the test that holds it. A
+// row that begins with "!" differs on purpose; one that begins with "*" is
+// otherwise by default, without LikeAPIGateway: see its documentation.
 //
 //	  behaviour                            | API Gateway                       | here                                     | test
 //	  $connect                             | upgrade pending until it returns  | the same                                 | TestUpgradeIsPendingUntilAuthorized
@@ -58,8 +80,8 @@
 //	! new connections per second           | 500 per account, then 429         | ConnectRate, off; 50 per public source   | TestConnectRate
 //	  connection id                        | 16 characters ending in "="       | the same                                 | TestConnection
 //	  message                              | at most 128 KB, else 1009         | the same                                 | TestViolations
-//	  inbound frame                        | at most 32 KB, else 1009          | the same; MaxFrame                       | TestMaxFrame
-//	  outbound frame                       | at most 32 KB                     | the same; FrameSize                      | TestFrameSize
+//	* inbound frame                        | at most 32 KB, else 1009          | the same; MaxFrame                       | TestMaxFrame
+//	* outbound frame                       | at most 32 KB                     | the same; FrameSize                      | TestFrameSize
 //	  binary message                       | 1003                              | the same                                 | TestViolations
 //	  unknown route without $default       | {"message":"Forbidden",…}         | the same                                 | TestForbiddenFrame
 //	  integration's answer unusable        | {"message":"Internal server …",…} | the same                                 | TestReplyThatCannotBeSent
@@ -67,8 +89,9 @@
 //	! messages per second                  | per stage                         | MessageRate per socket, 100              | TestMessageRate
 //	  compression                          | not documented                    | none by default                          | TestNoCompression
 //	! compression that is asked for        | not documented                    | permessage-deflate; Compress             | TestCompression
-//	  idle                                 | closed after 10 min               | the same, 1001; IdleTimeout              | TestIdleTimeout
-//	  age                                  | closed after 2 h                  | the same, 1001; MaxAge                   | TestMaxAge
+//	* idle                                 | closed after 10 min               | the same, 1001; IdleTimeout              | TestIdleTimeout
+//	* pings                                | none                              | none; PingInterval                       | TestNoPings
+//	* age                                  | closed after 2 h                  | the same, 1001; MaxAge                   | TestMaxAge
 //	! token expires                        | the connection stays              | closing frame, 1008                      | TestTokenExpires
 //	! new token on an open connection      | not possible                      | the action "refresh"                     | TestRefresh
 //	  $disconnect                          | status code and reason            | sumu.DisconnectReason, the same          | TestClientCloses

@@ -160,4 +160,14 @@ func (g *Gateway) Received(id string) time.Time {
 }
 
 // PingedAt is when the last ping was queued for a socket, in ms; 0: none was.
-func (g *Gateway) PingedAt(id string) int64 { return g.hub.get(id).beat.queued.Load() }
+func (g *Gateway) PingedAt(id string) int64 {
+	if s := g.hub.get(id); s != nil {
+		return s.beat.queued.Load()
+	}
+	for _, s := range g.wheel.closing() {
+		if s.conn.ID == id {
+			return s.beat.queued.Load()
+		}
+	}
+	return 0
+}

@@ -64,7 +64,7 @@ func (s *socket) check(now int64, stall bool) (next int64, alive bool) {
 	if unanswered {
 		return now + every, true
 	}
-	return now + timeout, true
+	return now + min(every, timeout), true // It may be answered, and due again, before.
 }
 
 // ping queues a ping, which needs no room.

@@ -89,10 +89,7 @@ func newServer(log *slog.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	gw, err := gateway.New(app, func(o *gateway.Options) {
-		o.Logger = log
-		o.MaxFrame = -1 // Browsers send frames of over 32 KB; API Gateway refuses them.
-	})
+	gw, err := gateway.New(app, func(o *gateway.Options) { o.Logger = log })
 	if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func (e *Env) serve(tb testing.TB, auth sumu.Authorizer) {
 		e.track.observe(&o.Observer)
 	})
 	orFatal(tb, err)
-	e.Gateway, err = gateway.New(e.App, func(o *gateway.Options) {
+	e.Gateway, err = gateway.New(e.App, gateway.LikeAPIGateway, func(o *gateway.Options) {
 		o.Now = e.Clock.Now
 		o.MessageRate = -1 // On a clock that stands still it would be a number in all.
 		apply(e.opts.Gateway, o)

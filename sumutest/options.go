@@ -45,7 +45,9 @@ type Options struct {
 	// Verify tunes the default Authorizer.
 	Verify func(*authorizer.Options)
 	App    func(*sumu.AppOptions)
-	// Gateway: there is no MessageRate, because Clock stands still.
+	// Gateway: [gateway.LikeAPIGateway], so that what passes here passes there,
+	// and no MessageRate, because Clock stands still. A field set to 0 has its
+	// default for servers of one's own again.
 	Gateway func(*gateway.Options)
 	// Pusher: a post is tried once, and what may yet succeed goes back to the
 	// client, which tries it again after a millisecond.

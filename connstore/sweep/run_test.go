@@ -281,11 +281,10 @@ func TestASegmentThatDoesNotExist(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	_, err := sweep.New(nil, func(o *sweep.Options) {
-		o.OlderThan, o.MaxChecks, o.Segments, o.Leased = time.Second, -1, 17, sweep.NodesBelow(base)
-		o.CheckTimeout, o.Reserve, o.MaxRows, o.MaxRemovals = -1, -1, -1, -1
+		o.OlderThan, o.CheckTimeout, o.Segments, o.Leased = time.Second, -1, 17, sweep.NodesBelow(base)
 	})
 	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok || len(joined.Unwrap()) != 9 || !errors.Is(err, sumu.ErrInvalid) {
+	if !ok || len(joined.Unwrap()) != 5 || !errors.Is(err, sumu.ErrInvalid) {
 		t.Errorf("got %v", err)
 	}
 }

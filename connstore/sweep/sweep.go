@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ type Options struct {
 	// socket that is just being opened, which API Gateway calls gone too.
 	// Default 15 min: API Gateway has closed an idle socket by then. At least 1 min.
 	OlderThan time.Duration
-	// CheckTimeout bounds one call of Check. Default 5 s.
+	// CheckTimeout bounds one call of Check. Default 5 s; positive.
 	CheckTimeout time.Duration
 
 	// Leases is where the nodes' leases are, of the rows' Endpoints. Default
@@ -63,16 +64,16 @@ type Options struct {
 	// removes them first, in at most half of the time that it has.
 	KeepExpired bool
 
-	// MaxRows is how many rows a run reads. Default 100,000.
+	// MaxRows is how many rows a run reads. Default 100,000; negative: no limit.
 	MaxRows int
 	// MaxChecks is how many calls of Check and lookups of leases a run makes,
-	// together. Default 1000.
+	// together. Default 1000; negative: no limit.
 	MaxChecks int
 	// MaxRemovals is how many rows a run tries to remove, and how many expired
-	// rows besides. Default 1000.
+	// rows besides. Default 1000; negative: no limit.
 	MaxRemovals int
 	// Reserve is how long before the deadline of its context a run stops, to
-	// give leases back and to keep its position. Default 2 s.
+	// give leases back and to keep its position. Default 2 s; negative: none.
 	Reserve time.Duration
 
 	// Segments is in how many segments Sweep reads the table, at the same
@@ -112,7 +113,12 @@ func New(store sumu.Store, optFns ...func(*Options)) (*Sweeper, error) {
 	o.MaxRows = cmp.Or(o.MaxRows, 100_000)
 	o.MaxChecks = cmp.Or(o.MaxChecks, 1000)
 	o.MaxRemovals = cmp.Or(o.MaxRemovals, 1000)
-	o.Reserve = cmp.Or(o.Reserve, 2*time.Second)
+	o.Reserve = max(cmp.Or(o.Reserve, 2*time.Second), 0)
+	for _, budget := range []*int{&o.MaxRows, &o.MaxChecks, &o.MaxRemovals} {
+		if *budget < 0 {
+			*budget = math.MaxInt32
+		}
+	}
 	o.Segments = cmp.Or(o.Segments, 1)
 	o.Takeover = max(cmp.Or(o.Takeover, 15*time.Second), 0)
 	o.Logger = logging.Or(o.Logger)
@@ -135,17 +141,6 @@ func (o *Options) check() (errs []error) {
 	}
 	if o.CheckTimeout < 0 {
 		errs = append(errs, invalid("CheckTimeout is %v; it must be positive", o.CheckTimeout))
-	}
-	if o.Reserve < 0 {
-		errs = append(errs, invalid("Reserve is %v; it must be positive", o.Reserve))
-	}
-	for _, budget := range []struct {
-		name  string
-		value int
-	}{{"MaxRows", o.MaxRows}, {"MaxChecks", o.MaxChecks}, {"MaxRemovals", o.MaxRemovals}} {
-		if budget.value < 1 {
-			errs = append(errs, invalid("%s is %d; it must be at least 1", budget.name, budget.value))
-		}
 	}
 	if o.Segments < 1 || o.Segments > maxSegments {
 		errs = append(errs, invalid("Segments is %d; 1 to %d are allowed", o.Segments, maxSegments))

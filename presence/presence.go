@@ -27,7 +27,7 @@ type Store interface {
 type Options struct {
 	// Grace is how long a user must be without a connection before OFFLINE, so
 	// that a page that reloads does not flap. It counts from the last observed
-	// change. Default 0: OFFLINE at once. It needs Delay, or Run.
+	// change. Default none: OFFLINE at once; negative: the same. It needs Delay, or Run.
 	Grace time.Duration
 
 	// Delay hands a delayed check to whatever keeps it, a delay queue for
@@ -105,6 +105,7 @@ func New(store Store, pub sumu.PresencePublisher, optFns ...func(*Options)) (*Wa
 }
 
 func (o *Options) setDefaults() {
+	o.Grace = max(o.Grace, 0)
 	o.Attempts = cmp.Or(o.Attempts, 10)
 	o.Concurrency = cmp.Or(o.Concurrency, 16)
 	o.SweepEvery = cmp.Or(o.SweepEvery, 10*time.Second)
@@ -118,9 +119,6 @@ func (o *Options) setDefaults() {
 }
 
 func (o *Options) check() (errs []error) {
-	if o.Grace < 0 {
-		errs = append(errs, invalid("Grace is %v; it must not be negative", o.Grace))
-	}
 	if o.Attempts < 2 {
 		errs = append(errs, invalid("Attempts is %d; it must be at least 2", o.Attempts))
 	}

@@ -14,13 +14,12 @@ import (
 
 func TestNewReportsEveryBadOption(t *testing.T) {
 	_, err := presence.New(nil, nil, func(o *presence.Options) {
-		o.Grace = -1
 		o.Attempts = 1
 		o.Concurrency = -1
 		o.RetryMin = time.Minute
 		o.RetryMax = time.Second
 	})
-	for _, what := range []string{"Store", "PresencePublisher", "Grace", "Attempts", "Concurrency", "RetryMax"} {
+	for _, what := range []string{"Store", "PresencePublisher", "Attempts", "Concurrency", "RetryMax"} {
 		wantKind(t, err, sumu.ErrInvalid, what)
 	}
 	if err != nil && strings.Contains(err.Error(), "SweepEvery") {

@@ -13,7 +13,7 @@ import (
 
 func TestNewReportsEveryBadOption(t *testing.T) {
 	_, err := dynamostore.New((*dynamodb.Client)(nil), func(o *dynamostore.Options) {
-		o.State, o.PageSize, o.SweepConcurrency = "state", -1, -1
+		o.State, o.PageSize, o.SweepConcurrency = "state", 100_001, -1
 	})
 	if !errors.Is(err, sumu.ErrInvalid) {
 		t.Errorf("error is %v, want ErrInvalid", err)

@@ -56,8 +56,8 @@ type Options struct {
 
 	// PageSize is how many rows are read at a time by ByUser, All,
 	// PresenceRows, SweepExpired, Members and Subscribers: 1 to 100,000.
-	// Default 0: as many as fit DynamoDB's page of 1 MB, about 6,000. A page is
-	// held in memory.
+	// Default none: as many as fit DynamoDB's page of 1 MB, about 6,000;
+	// negative: the same. A page is held in memory.
 	PageSize int
 
 	// EventualRecipients has ByUser, IsMember, Members, CountMembers and
@@ -169,8 +169,8 @@ func newStore(client Client, opts Options, extra error) (*Store, error) {
 	if v := reflect.ValueOf(client); client == nil || v.Kind() == reflect.Pointer && v.IsNil() {
 		errs = append(errs, invalid("client is nil"))
 	}
-	if opts.PageSize < 0 || opts.PageSize > maxPageSize {
-		errs = append(errs, invalid("PageSize is %d; 0 to %d are allowed", opts.PageSize, maxPageSize))
+	if opts.PageSize = max(opts.PageSize, 0); opts.PageSize > maxPageSize {
+		errs = append(errs, invalid("PageSize is %d; it must be at most %d", opts.PageSize, maxPageSize))
 	}
 	if opts.SweepConcurrency < 1 || opts.SweepConcurrency > maxSweepConcurrency {
 		errs = append(errs, invalid("SweepConcurrency is %d; 0 to %d are allowed", opts.SweepConcurrency, maxSweepConcurrency))

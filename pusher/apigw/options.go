@@ -75,8 +75,8 @@ type Options struct {
 
 	// RateLimit is the most requests per second that this sender makes: the
 	// share of the account's rate (10,000 a second by default, for all its
-	// APIs together; read 2026-11) that is meant for it. Default 0: no limit
-	// until the account is throttled. When it is, the rate falls to 70 % of
+	// APIs together; read 2026-11) that is meant for it. Default none
+	// until the account is throttled; negative: the same. When it is, the rate falls to 70 % of
 	// what it was, at most once a second, and then rises by 100 a second each
 	// second, up to RateLimit or, without one, until it is lifted at twice the
 	// rate that was too much.
@@ -155,8 +155,11 @@ func New(creds aws.CredentialsProvider, region string, optFns ...func(*Options))
 	if o.Timeout >= 0 && o.Timeout < time.Millisecond || o.Timeout > time.Minute {
 		errs = append(errs, invalid("Timeout is %v; it must be 1ms to 1m, or negative", o.Timeout))
 	}
+	if o.RateLimit < 0 {
+		o.RateLimit = 0
+	}
 	if o.RateLimit != 0 && !(o.RateLimit >= minRate && o.RateLimit <= math.MaxInt32) { // NaN too.
-		errs = append(errs, invalid("RateLimit is %v; it must be 0, or %d and more", o.RateLimit, minRate))
+		errs = append(errs, invalid("RateLimit is %v; it must be %d or more, or none", o.RateLimit, minRate))
 	}
 	s := &Sender{
 		creds:     creds,

@@ -46,7 +46,8 @@ type AppOptions struct {
 	Subprotocols []string
 	// MaxConnections is how many connections a user may have at once. One more
 	// is refused with ErrLimit, or takes the place of the oldest with
-	// EvictOldest. The store must be a [Capper]. Default 0: no limit.
+	// EvictOldest. The store must be a [Capper]. Default none; negative: the
+	// same.
 	MaxConnections int
 	EvictOldest    bool
 	// Revocations is where [Revoke] writes; every connection reads it once.
@@ -98,8 +99,8 @@ func NewApp(auth Authorizer, store Store, optFns ...func(*AppOptions)) (*App, er
 	if opts.RowTTL < time.Second {
 		errs = append(errs, invalid("RowTTL is %v; it must be at least 1s", opts.RowTTL))
 	}
-	if opts.MaxConnections < 0 || opts.EvictOldest && opts.MaxConnections == 0 {
-		errs = append(errs, invalid("MaxConnections is %d; it must be positive, or 0 without EvictOldest", opts.MaxConnections))
+	if opts.EvictOldest && opts.MaxConnections <= 0 {
+		errs = append(errs, invalid("EvictOldest needs a MaxConnections"))
 	}
 	capper, ok := store.(Capper)
 	if opts.MaxConnections > 0 && !ok && store != nil {

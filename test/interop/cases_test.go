@@ -9,14 +9,14 @@ import (
 )
 
 var cases = []testCase{
-	{"token as sub-protocol", defaults, func(a *attempt) {
+	{"token as sub-protocol", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		if c.Protocol() != "sumu" {
 			a.Errorf("the sub-protocol is %q", c.Protocol())
 		}
 		a.bye(c)
 	}},
-	{"token in the query", defaults, func(a *attempt) {
+	{"token in the query", likeAPIGateway, func(a *attempt) {
 		c := a.open(func(at *address) {
 			at.url += "?authorization=" + a.s.token(a.T, a.user, nil)
 			at.protocols = nil
@@ -26,46 +26,46 @@ var cases = []testCase{
 		}
 		a.bye(c)
 	}},
-	{"no token: 401", defaults, func(a *attempt) {
+	{"no token: 401", likeAPIGateway, func(a *attempt) {
 		a.refused(401, func(at *address) { at.protocols = []string{"sumu"} })
 	}},
-	{"token expired: 401", defaults, func(a *attempt) {
+	{"token expired: 401", likeAPIGateway, func(a *attempt) {
 		a.refused(401, func(at *address) {
 			at.protocols[1] = "bearer." + a.s.token(a.T, a.user, func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() })
 		})
 	}},
-	{"audience of another: 403", defaults, func(a *attempt) {
+	{"audience of another: 403", likeAPIGateway, func(a *attempt) {
 		a.refused(403, func(at *address) {
 			at.protocols[1] = "bearer." + a.s.token(a.T, a.user, func(c map[string]any) { c["aud"] = "another" })
 		})
 	}},
 
-	{"0, 1, 125, 126, 127 bytes", defaults, func(a *attempt) {
+	{"0, 1, 125, 126, 127 bytes", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		a.echoes(c, 0, 0, 1, 125, 126, 127)
 		a.bye(c)
 	}},
-	{"32 KB in one frame", defaults, func(a *attempt) {
+	{"32 KB in one frame", likeAPIGateway, func(a *attempt) {
 		c := a.open(func(at *address) { at.frame = 32 << 10 })
 		a.echoes(c, 0, 32<<10-1, 32<<10)
 		a.bye(c)
 	}},
-	{"fragments of 16 KB", defaults, func(a *attempt) {
+	{"fragments of 16 KB", likeAPIGateway, func(a *attempt) {
 		c := a.open(func(at *address) { at.frame = 16 << 10 })
 		a.echoes(c, 16<<10, 65535, 65536, sumu.MaxPayload)
 		a.bye(c)
 	}},
-	{"fragments of 5 bytes", defaults, func(a *attempt) {
+	{"fragments of 5 bytes", likeAPIGateway, func(a *attempt) {
 		c := a.open(func(at *address) { at.frame = 5 })
 		a.echoes(c, 5, 6, 64, 1000)
 		a.bye(c)
 	}},
-	{"ping between fragments", defaults, func(a *attempt) {
+	{"ping between fragments", likeAPIGateway, func(a *attempt) {
 		c := a.open(func(at *address) { at.frame = 100 })
 		a.echo(c, message{text: text(300), frame: 100, ping: true})
 		a.bye(c)
 	}},
-	{"64 KB as it frames them itself", defaults, func(a *attempt) {
+	{"64 KB as it frames them itself", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		if a.client.whole {
 			a.sendBad(c, message{text: text(65536)})
@@ -81,14 +81,14 @@ var cases = []testCase{
 		a.echoes(c, 0, 65535, 65536, sumu.MaxPayload)
 		a.bye(c)
 	}},
-	{"unicode", defaults, func(a *attempt) {
+	{"unicode", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		for _, s := range []string{"\x00", "é€𝄞", "\ufeffBOM", "\uffff\U0010ffff", "e\u0301 👩‍👩‍👧 שלום", "\u2028\u2029\ufffd", strings.Repeat("𝄞", 8000)} {
 			a.echo(c, message{text: s})
 		}
 		a.bye(c)
 	}},
-	{"100 at once, in order", defaults, func(a *attempt) {
+	{"100 at once, in order", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		for i := range 100 {
 			a.send(c, message{text: text(i)})
@@ -98,7 +98,7 @@ var cases = []testCase{
 		}
 		a.bye(c)
 	}},
-	{"posts of 1 B to 128 KB", defaults, func(a *attempt) {
+	{"posts of 1 B to 128 KB", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		to := a.s.opened(a.T, a.user)
 		lengths := []int{1, 125, 126, 32 << 10, 32<<10 + 1, 65535, 65536, sumu.MaxPayload}
@@ -110,6 +110,14 @@ var cases = []testCase{
 		}
 		a.bye(c)
 	}},
+	{"quiet for 4 s, pinged each second", pinging, func(a *attempt) {
+		c := a.open(nil)
+		to := a.s.opened(a.T, a.user)
+		posted := time.AfterFunc(4*time.Second, func() { a.post(to, "still there") })
+		defer posted.Stop()
+		a.receive(c, "still there")
+		a.bye(c)
+	}},
 	{"over TLS", overTLS, func(a *attempt) {
 		c := a.open(nil)
 		to := a.s.opened(a.T, a.user)
@@ -118,7 +126,7 @@ var cases = []testCase{
 		a.receive(c, text(sumu.MaxPayload))
 		a.bye(c)
 	}},
-	{"compression offered, not taken", defaults, func(a *attempt) {
+	{"compression offered, not taken", likeAPIGateway, func(a *attempt) {
 		c := a.open(func(at *address) { at.compress = true })
 		a.echoes(c, 0, 1, 20_000)
 		a.bye(c)
@@ -162,7 +170,7 @@ var cases = []testCase{
 		a.isClosed(c, 1000)
 	}},
 
-	{"ping", defaults, func(a *attempt) {
+	{"ping", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		for _, payload := range []string{"p", "", strings.Repeat("p", 125)} {
 			if err := c.Ping(payload); err != nil {
@@ -171,7 +179,7 @@ var cases = []testCase{
 		}
 		a.bye(c)
 	}},
-	{"pong unasked", defaults, func(a *attempt) {
+	{"pong unasked", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		if err := c.Pong("unasked"); err != nil {
 			a.Fatal(err)
@@ -180,37 +188,37 @@ var cases = []testCase{
 		a.bye(c)
 	}},
 
-	{"client closes: 1000 and words", defaults, func(a *attempt) { a.closes(a.open(nil), 1000, "until then") }},
-	{"client closes: 3000", defaults, func(a *attempt) { a.closes(a.open(nil), 3000, "") }},
-	{"client closes: 4999, 123 bytes", defaults, func(a *attempt) { a.closes(a.open(nil), 4999, strings.Repeat("€", 41)) }},
-	{"close without code", defaults, func(a *attempt) { a.closes(a.open(nil), 0, "") }},
-	{"client vanishes: 1006", defaults, func(a *attempt) {
+	{"client closes: 1000 and words", likeAPIGateway, func(a *attempt) { a.closes(a.open(nil), 1000, "until then") }},
+	{"client closes: 3000", likeAPIGateway, func(a *attempt) { a.closes(a.open(nil), 3000, "") }},
+	{"client closes: 4999, 123 bytes", likeAPIGateway, func(a *attempt) { a.closes(a.open(nil), 4999, strings.Repeat("€", 41)) }},
+	{"close without code", likeAPIGateway, func(a *attempt) { a.closes(a.open(nil), 0, "") }},
+	{"client vanishes: 1006", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		if err := c.Drop(); err != nil {
 			a.Error(err)
 		}
 		a.s.expectEnd(a.T, a.user, sumu.DisconnectReason{Code: 1006, Text: "connection lost"})
 	}},
-	{"server closes: 1000", defaults, func(a *attempt) {
+	{"server closes: 1000", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		if err := a.s.gw.Disconnect(context.Background(), a.s.opened(a.T, a.user)); err != nil {
 			a.Fatal(err)
 		}
 		a.isClosed(c, 1000)
 	}},
-	{"binary: 1003", defaults, func(a *attempt) {
+	{"binary: 1003", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		a.sendBad(c, message{text: "binary", binary: true})
 		a.isClosed(c, 1003)
 	}},
-	{"not UTF-8: 1007", defaults, func(a *attempt) {
+	{"not UTF-8: 1007", likeAPIGateway, func(a *attempt) {
 		c := a.open(nil)
 		if err := c.SendRaw([]byte("caf\xe9 au lait")); err != nil {
 			a.Fatal(err)
 		}
 		a.isClosed(c, 1007)
 	}},
-	{"frame over 32 KB: 1009", defaults, func(a *attempt) {
+	{"frame over 32 KB: 1009", likeAPIGateway, func(a *attempt) {
 		c := a.open(func(at *address) { at.frame = 32<<10 + 1 })
 		a.sendBad(c, message{text: text(32<<10 + 1)})
 		a.isClosed(c, 1009)
@@ -220,7 +228,7 @@ var cases = []testCase{
 		a.sendBad(c, message{text: text(sumu.MaxPayload + 1)})
 		a.isClosed(c, 1009)
 	}},
-	{"shutdown: 1001, then 503", defaults, func(a *attempt) {
+	{"shutdown: 1001, then 503", likeAPIGateway, func(a *attempt) {
 		a.s = start(a.T, config{}) // Its own, as there is no way back.
 		c := a.open(nil)
 		done := make(chan struct{})

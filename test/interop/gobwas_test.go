@@ -62,6 +62,8 @@ func (c *gobwasConn) read() {
 			switch m.OpCode {
 			case ws.OpText:
 				c.messages <- string(m.Payload)
+			case ws.OpPing: // The library leaves that to its user.
+				_ = c.Pong(string(m.Payload))
 			case ws.OpPong:
 				c.pongs <- string(m.Payload)
 			case ws.OpClose:

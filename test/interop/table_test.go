@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"text/tabwriter"
+	"time"
 
 	"github.com/sumu-live/sumu/gateway"
 	"github.com/sumu-live/sumu/internal/leak"
@@ -13,10 +14,11 @@ import (
 
 // Which gateway a case runs against.
 const (
-	defaults   = iota
-	longFrames // MaxFrame and FrameSize are off
+	likeAPIGateway = iota
+	longFrames     // MaxFrame and FrameSize are off, as by default
 	overTLS
 	compressing // Compress is 1; behind a relay
+	pinging     // every second, with a second for the answer
 )
 
 // attempt is one case with one client.
@@ -43,10 +45,13 @@ func TestInterop(t *testing.T) {
 	}
 	leak.Check(t)
 	servers := []*server{
-		defaults:    start(t, config{}),
-		longFrames:  start(t, config{gw: []func(*gateway.Options){func(o *gateway.Options) { o.MaxFrame, o.FrameSize = -1, -1 }}}),
-		overTLS:     start(t, config{tls: true}),
-		compressing: start(t, config{gw: []func(*gateway.Options){func(o *gateway.Options) { o.Compress = 1 }}}),
+		likeAPIGateway: start(t, config{gw: []func(*gateway.Options){gateway.LikeAPIGateway}}),
+		longFrames:     start(t, config{}),
+		overTLS:        start(t, config{tls: true}),
+		compressing:    start(t, config{gw: []func(*gateway.Options){gateway.LikeAPIGateway, func(o *gateway.Options) { o.Compress = 1 }}}),
+		pinging: start(t, config{gw: []func(*gateway.Options){func(o *gateway.Options) {
+			o.PingInterval, o.PongTimeout = time.Second, time.Second
+		}}}),
 	}
 	servers[compressing].relay = startRelay(t, servers[compressing])
 	clients := []client{coder, gorilla, gobwas, gwsClient}

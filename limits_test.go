@@ -143,7 +143,7 @@ func allLimits(t *testing.T) []limits {
 			return err
 		}),
 		limitsOf("Grace", func(fn func(*sqsnotify.PollOptions)) error {
-			return sqsnotify.Poll(ended, struct{ sqsnotify.PollAPI }{}, queue, func(context.Context, []sqsnotify.Message) []error { return nil }, fn)
+			return sqsnotify.Poll(ended, struct{ sqsnotify.PollAPI }{}, queue, func(context.Context, ...sumu.Delivery) []sumu.Outcome { return nil }, fn)
 		}),
 		limitsOf("", func(fn func(*snsnotify.Options)) error {
 			_, err := snsnotify.New(struct{ snsnotify.API }{}, "arn:aws:sns:us-east-1:123456789012:topic", fn)

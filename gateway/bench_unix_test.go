@@ -169,6 +169,28 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
+// BenchmarkHeartbeat pings all sockets, on a clock that is moved, and waits for the
+// answers. PingInterval divides what one costs.
+func BenchmarkHeartbeat(b *testing.B) {
+	const sockets = 4000
+	now := newClock()
+	t := startBench(b, sockets, gateway.Manual, func(o *gateway.Options) { o.Now = now.Now })
+	cpu := cpuTime(b)
+	for b.Loop() {
+		for range 25 {
+			now.Advance(time.Second)
+			t.gw.Turn()
+		}
+		for t.gw.Unanswered() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if n := t.gw.Sockets(); n != sockets {
+		b.Fatalf("%d sockets are left", n)
+	}
+	b.ReportMetric(float64(cpuTime(b)-cpu)/float64(b.N*sockets), "cpu-ns/ping")
+}
+
 // BenchmarkPing has clients ping, one after the other and many at once. The
 // clients' CPU is in it.
 func BenchmarkPing(b *testing.B) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sumu-live/sumu/internal/testlog"
+	"github.com/sumu-live/sumu/internal/ws"
 	"github.com/sumu-live/sumu/internal/ws/wstest"
 )
 
@@ -41,6 +42,7 @@ func runClients(spec string) error {
 	var read atomic.Int64
 	var target atomic.Int64
 	done := make(chan struct{}, 1)
+	pong := wstest.New(ws.Pong, "").Append(nil)
 	for range count {
 		nc, err := dialUpgraded(addr, "/?user=u")
 		if err != nil {
@@ -52,6 +54,11 @@ func runClients(spec string) error {
 				n, err := nc.Read(buf)
 				if err != nil {
 					return
+				}
+				if n == 2 && buf[0] == 0x89 { // A ping, alone.
+					if _, err := nc.Write(pong); err != nil {
+						return
+					}
 				}
 				if t := target.Load(); read.Add(int64(n)) == t && t > 0 {
 					done <- struct{}{}

@@ -193,6 +193,10 @@
 // Elsewhere a socket waits in a goroutine with the smallest stack. All times of
 // all sockets are watched by one goroutine.
 //
+// A ping and its answer take some 30 µs of CPU (BenchmarkHeartbeat): 15,000 quiet
+// sockets, 2 % of a core. The frame is shared, and the answer wakes a socket for
+// just as long as it takes to read it.
+//
 // A post encodes its frames once for all sockets, and whatever is pending for a
 // socket goes out in one write: in a burst the system calls, which are what a
 // fan-out costs, are shared too. While posts keep coming, half of the processors

@@ -171,3 +171,13 @@ func (g *Gateway) PingedAt(id string) int64 {
 	}
 	return 0
 }
+
+// Unanswered is how many sockets were pinged and have not answered yet.
+func (g *Gateway) Unanswered() (n int) {
+	for _, s := range g.hub.all() {
+		if s.beat.queued.Load() > s.received.Load() {
+			n++
+		}
+	}
+	return n
+}

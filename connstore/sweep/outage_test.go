@@ -44,3 +44,48 @@ func TestAnOutageKillsNobody(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// failing is a table that cannot be read at first, at the second look.
+type failing struct {
+	*memstore.Store
+	looks int
+}
+
+func (f *failing) LoadRecord(ctx context.Context, kind, key string) (sumu.Record, error) {
+	if f.looks++; f.looks == 2 {
+		return sumu.Record{}, errRefused
+	}
+	return f.Store.LoadRecord(ctx, kind, key)
+}
+
+// A run that has no time to wait leaves the node alone, and one during which the
+// table was out of reach waits anew.
+func TestNobodyIsTakenForDeadTooSoon(t *testing.T) {
+	for name, tt := range map[string]struct {
+		time, want time.Duration
+		left       []string
+	}{
+		"no time":           {10 * time.Second, 8 * time.Second, []string{"dead-1", "dead-2"}},
+		"an outage between": {time.Minute, 30 * time.Second, []string{"dead-1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.Store = new(memstore.Store)
+				w.now = time.Now()
+				w.row("dead-1", dead, time.Minute)
+				w.row("dead-2", live, time.Minute)
+				leases := &failing{Store: w.Store}
+				s := w.sweeper(func(o *sweep.Options) { o.Now, o.Takeover, o.Leases = time.Now, 0, leases })
+				ctx, cancel := context.WithTimeout(t.Context(), tt.time)
+				defer cancel()
+				start := time.Now()
+				_, _, err := s.Run(ctx, sumu.Segment{})
+				if took := time.Since(start); took != tt.want {
+					t.Errorf("it took %v, want %v (%v)", took, tt.want, err)
+				}
+				w.wantLeft(tt.left...)
+			})
+		})
+	}
+}

@@ -81,7 +81,7 @@ func TestBadStore(t *testing.T) {
 	o.sockets(a, 10)
 	o.plant(20)
 	for _, x := range []components.Toxic{
-		{Kind: "latency", Stream: "downstream", Attributes: map[string]int{"latency": 1500, "jitter": 1000}, Share: 1},
+		{Kind: "latency", Stream: "downstream", Attributes: map[string]int{"latency": 500, "jitter": 300}, Share: 1}, // A lease of 3 s can just be kept.
 		{Kind: "reset_peer", Stream: "downstream", Attributes: map[string]int{"timeout": 0}, Share: 0.5},
 		{Kind: "timeout", Stream: "upstream", Attributes: map[string]int{"timeout": 0}, Share: 1},
 		{Kind: "limit_data", Stream: "downstream", Attributes: map[string]int{"bytes": 900}, Share: 0.8},

@@ -60,7 +60,8 @@ func (n *node) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if !n.hasTurn(ctx) {
+		// A node that cannot keep its own lease must not judge the others by theirs.
+		if n.gateway.Ready(ctx) != nil || !n.hasTurn(ctx) {
 			continue
 		}
 		run, cancel := context.WithTimeout(ctx, max(n.settings.sweepEvery, time.Minute))

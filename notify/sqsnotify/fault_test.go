@@ -99,6 +99,7 @@ func TestPollReleasesWhatItHolds(t *testing.T) {
 				o.Probe = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 			})
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if took := p.end(t); took > 0 {
 			t.Errorf("it took %v to end", took)
 		}

@@ -83,16 +83,16 @@ func TestPollProbes(t *testing.T) {
 		q.put("a", "b")
 		var down atomic.Bool
 		down.Store(true)
-		calls, probes := 0, 0
+		var calls, probes atomic.Int64
 		p := poll(t, q, func(_ context.Context, batch ...sumu.Delivery) []sumu.Outcome {
-			calls++
+			calls.Add(1)
 			if down.Load() {
 				return faulty(len(batch))
 			}
 			return make([]sumu.Outcome, len(batch))
 		}, func(o *sqsnotify.PollOptions) {
 			o.Probe = func(ctx context.Context) error {
-				if probes++; probes == 2 {
+				if probes.Add(1) == 2 {
 					<-ctx.Done() // It hangs: the time of a handler is all that it has.
 					return ctx.Err()
 				}
@@ -103,14 +103,15 @@ func TestPollProbes(t *testing.T) {
 			}
 		})
 		time.Sleep(6 * time.Hour)
-		if calls != 1 || probes < 700 {
-			t.Errorf("in an outage of 6 h the batch was handled %d times, after %d probes", calls, probes)
+		synctest.Wait()
+		if calls.Load() != 1 || probes.Load() < 700 {
+			t.Errorf("in an outage of 6 h the batch was handled %d times, after %d probes", calls.Load(), probes.Load())
 		}
 		down.Store(false)
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		if calls != 2 || len(q.left()) > 0 || q.receives()["m1"] != 1 {
-			t.Errorf("handled %d times, left %v, received %v", calls, q.left(), q.receives())
+		if calls.Load() != 2 || len(q.left()) > 0 || q.receives()["m1"] != 1 {
+			t.Errorf("handled %d times, left %v, received %v", calls.Load(), q.left(), q.receives())
 		}
 		p.end(t)
 	})
@@ -124,10 +125,12 @@ func TestPollHoldsForElevenHours(t *testing.T) {
 		p := poll(t, q, func(_ context.Context, batch ...sumu.Delivery) []sumu.Outcome { return faulty(len(batch)) },
 			func(o *sqsnotify.PollOptions) { o.Probe = func(context.Context) error { return errDown } })
 		time.Sleep(10*time.Hour + 59*time.Minute)
+		synctest.Wait()
 		if n := q.receives()["m1"]; n != 1 {
 			t.Errorf("received %d times", n)
 		}
 		time.Sleep(5 * time.Minute)
+		synctest.Wait()
 		if n := q.receives()["m1"]; n != 2 {
 			t.Errorf("after 11 hours received %d times, want 2", n)
 		}
@@ -162,6 +165,7 @@ func TestPollBlamesTheMessage(t *testing.T) {
 		synctest.Wait()
 		q.put("good")
 		time.Sleep(4 * time.Minute)
+		synctest.Wait()
 		if !q.wasRemoved("m2") {
 			t.Error("the good one waits")
 		}
@@ -186,10 +190,12 @@ func TestPollBlind(t *testing.T) {
 		q.put("a")
 		p := poll(t, q, func(_ context.Context, batch ...sumu.Delivery) []sumu.Outcome { return faulty(len(batch)) })
 		time.Sleep(11 * time.Minute)
+		synctest.Wait()
 		if n := q.receives()["m1"]; n != 2 {
 			t.Errorf("after 11 minutes received %d times, want 2", n)
 		}
 		time.Sleep(45 * time.Minute)
+		synctest.Wait()
 		if n := q.receives()["m1"]; n > 5 {
 			t.Errorf("after 56 minutes received %d times", n)
 		}

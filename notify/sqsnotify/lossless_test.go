@@ -222,7 +222,7 @@ func TestNothingIsLost(t *testing.T) {
 			c.q.mu.Unlock()
 			// Then one that nobody kills: it finds all the rest.
 			c.last = true
-			c.run(24*time.Hour, false)
+			c.run(6*time.Hour, false)
 			c.wg.Wait()
 			if left := c.q.left(); len(left) > 0 || len(c.handled) != messages {
 				t.Errorf("seed %d: %d of %d were handled, left %v", seed, len(c.handled), messages, left)

@@ -2,8 +2,9 @@ package sumu
 
 import (
 	"context"
-	"encoding/json"
 	"unicode/utf8"
+
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 const (
@@ -58,21 +59,18 @@ func (m *Message) readEnvelope() error {
 	if err != nil {
 		return nil // Not JSON: routed as a frame without action.
 	}
-	if raw := members["action"]; len(raw) > 0 && raw[0] == '"' {
-		_ = json.Unmarshal(raw, &m.Action) // A JSON string always fits.
-		if len(m.Action) > maxAction {
-			m.Action = ""
-		}
+	if action, ok := strictjson.String(members.Get("action")); ok && len(action) <= maxAction {
+		m.Action = action
 	}
-	raw, ok := members["ref"]
-	if !ok {
+	raw := members.Get("ref")
+	if raw == nil {
 		return nil
 	}
-	var ref *string
-	if err := json.Unmarshal(raw, &ref); err != nil || ref == nil || utf8.RuneCountInString(*ref) > maxRef {
+	ref, ok := strictjson.String(raw)
+	if !ok || utf8.RuneCountInString(ref) > maxRef {
 		return invalid("ref is not a string of at most %d characters", maxRef)
 	}
-	m.Ref = *ref
+	m.Ref = ref
 	return nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 // EventReader is an event whose payload is being looked into: each field is
@@ -63,8 +65,15 @@ func (r *EventReader) object(field string) map[string]json.RawMessage {
 		text = r.Field(field)
 	}
 	var members map[string]json.RawMessage
-	if text = bytes.TrimLeft(text, " \t\r\n"); len(text) > 0 && text[0] == '{' {
-		_ = json.Unmarshal(text, &members) // It validates; of a name that comes twice the last counts.
+	if each, ok := strictjson.Members(text); ok && json.Valid(text) {
+		members = make(map[string]json.RawMessage)
+		for nameText, value := range each {
+			// Of a name that comes twice the last counts. Half of a surrogate pair
+			// is no name: it would be another's.
+			if name, ok := strictjson.String(nameText); ok {
+				members[name] = value
+			}
+		}
 	}
 	remember(r.objects, field, members)
 	return members

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 // FilterKind says how a [Subscription]'s filter compares.
@@ -108,8 +110,9 @@ func readScalar(value json.RawMessage) (v scalarValue) {
 	}
 	switch value[0] {
 	case '"':
-		if err := json.Unmarshal(value, &v.text); err != nil {
-			return v
+		var ok bool
+		if v.text, ok = strictjson.String(value); !ok {
+			return v // Half of a surrogate pair: to compare it would be to compare U+FFFD.
 		}
 		v.kind = '"'
 	case 't', 'f':

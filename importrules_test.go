@@ -13,7 +13,7 @@ func TestImportRulesSeeViolations(t *testing.T) {
 	const jwx, lambda = "github.com/lestrrat-go/jwx/v2/jwt", "github.com/aws/aws-lambda-go/events"
 	const dynamodb = "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	sound := importGraph{
-		"":                               {"context", "encoding/json", "internal/logging"},
+		"":                               {"context", "encoding/json", "internal/logging", "internal/strictjson"},
 		"context":                        {"time"},
 		"net/http/pprof":                 {"net/http"},
 		"testing/iotest":                 {"testing"},
@@ -32,6 +32,7 @@ func TestImportRulesSeeViolations(t *testing.T) {
 		"internal/leak":                  {"testing"},
 		"internal/logging":               {"log/slog"},
 		"internal/ratelimit":             {"time"},
+		"internal/strictjson":            {"encoding/json"},
 		"notify":                         {""},
 		"notify/snsnotify":               {"", "notify", "github.com/aws/aws-sdk-go-v2/service/sns"},
 		"presence":                       {""},
@@ -52,6 +53,7 @@ func TestImportRulesSeeViolations(t *testing.T) {
 		{"", "golang.org/x/sync/errgroup", "the root imports the standard library only"},
 		{"", "pusher", "the root imports the standard library only"},
 		{"internal/logging", "internal/leak", "the root imports the standard library only"},
+		{"internal/strictjson", "internal/leak", "the root imports the standard library only"},
 		{"", "net/http", "the root does not reach net/http"},
 		{"", "net/http/pprof", "the root does not reach net/http"},
 		{"gateway", jwx, "jwx is imported by authorizer alone"},

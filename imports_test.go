@@ -13,15 +13,21 @@ var siblings = []string{"authorizer", "channels", "connstore", "events", "gatewa
 // testHelpers are meant for tests only, ours or users'.
 var testHelpers = []string{"connstore/storetest", "sumutest", "internal/components", "internal/leak", "internal/ws/wstest"}
 
+// rootHelper reports whether a package is one that the root may use: they import
+// the standard library only, and no type of theirs is in the root's interface.
+func rootHelper(pkg string) bool {
+	return pkg == "internal/logging" || pkg == "internal/strictjson"
+}
+
 // importRules are the rule of the tree: everything points at the root, and the
 // root at the standard library.
 var importRules = []importRule{
 	{
 		name: "the root imports the standard library only",
 		why:  "every program that names one of its types would carry the dependency",
-		of:   func(pkg string) bool { return pkg == "" || pkg == "internal/logging" },
+		of:   func(pkg string) bool { return pkg == "" || rootHelper(pkg) },
 		never: func(_, imported string) bool {
-			return !standard(imported) && imported != module+"/internal/logging"
+			return !standard(imported) && !rootHelper(strings.TrimPrefix(imported, module+"/"))
 		},
 	},
 	{

@@ -2,9 +2,10 @@ package sumu
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 // TokenVerifier is an [Authorizer] that can verify a token by itself, for the
@@ -18,8 +19,8 @@ type TokenVerifier interface {
 // refresh replaces the token of an open connection: the frame holds the new
 // one in "token". It must be of the same user.
 func (a *App) refresh(ctx context.Context, m Message) ([]byte, error) {
-	var token string
-	if err := json.Unmarshal(m.Field("token"), &token); err != nil || token == "" {
+	token, ok := strictjson.String(m.Field("token"))
+	if !ok || token == "" {
 		return nil, invalid("token is not a string")
 	}
 	if m.SetIdentity == nil {

@@ -1,10 +1,13 @@
 package sumu
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"time"
+
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 // Message is a frame that a client sent.
@@ -37,8 +40,13 @@ type Handler func(ctx context.Context, m Message) (reply []byte, err error)
 type Middleware func(Handler) Handler
 
 // Decode reads the frame into v, as encoding/json does. ErrInvalid is returned
-// when it does not fit.
+// when it does not fit, or when a string in the frame holds half of a surrogate
+// pair: no string of Go can hold it, and as U+FFFD it would be another name.
+// For text that is passed on as it is there is Field.
 func (m *Message) Decode(v any) error {
+	if json.Valid(m.Body) && strictjson.HalfSurrogate(m.Body) {
+		return invalid("the message holds half of a surrogate pair")
+	}
 	if err := json.Unmarshal(m.Body, v); err != nil {
 		return &Error{Op: "the message does not have the shape that this action needs", Kind: ErrInvalid, Err: err}
 	}
@@ -52,7 +60,7 @@ func (m *Message) Field(name string) json.RawMessage {
 	if err != nil {
 		return nil
 	}
-	return members[name]
+	return bytes.Clone(members.Get(name)) // Body is not to be kept.
 }
 
 // Ack returns the acknowledgement of a message: id names what was accepted.

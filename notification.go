@@ -14,8 +14,9 @@ import (
 // program computed and that came out empty never reaches everybody.
 //
 // Its wire format, which its JSON methods speak, differs there because other
-// programs rely on it: a request with none of users, channels, connections and
-// event is for everyone, and so is one with an empty list of users.
+// programs rely on it: beside one that says "everyone": true, as those written
+// here do, a request with none of users, channels, connections and event is for
+// everyone, and so is one with an empty list of users; see [Notification.CheckExplicit].
 type Notification struct {
 	// ID is 1 to 100 printable ASCII characters without spaces. notify.Send
 	// makes one when it is "". Clients see it in envelopes, and a connection
@@ -70,13 +71,19 @@ type Notification struct {
 	// them when it was first tried: nothing is put around it.
 	Framed bool
 
-	emptyUsers bool
+	implicit bool // for everyone because it was read from a request that names nobody
 }
 
-// EmptyUsers reports whether the notification is for everyone only because it
-// was read from a request with an empty list of users, which a program may
-// have computed. Pushers can be told to refuse it.
-func (n *Notification) EmptyUsers() bool { return n.Everyone && n.emptyUsers }
+// CheckExplicit returns ErrInvalid for a notification that is for everyone only
+// because it was read from a request that names nobody: it does not say
+// "everyone": true, and a program may have computed its list of users. See
+// RequireEveryone of the pusher's options.
+func (n *Notification) CheckExplicit() error {
+	if n.Everyone && n.implicit {
+		return invalid("nobody is named; name users, channels or connections, or say \"everyone\": true")
+	}
+	return nil
+}
 
 // Event is something that happened, sent to the connections that subscribed to it.
 type Event struct {

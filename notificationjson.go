@@ -3,10 +3,13 @@ package sumu
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 // maxUnixSeconds bounds times of the wire, so that their milliseconds are exact
@@ -16,9 +19,10 @@ const maxUnixSeconds = 1 << 40
 // notificationJSON is the wire format, as it is written.
 type notificationJSON struct {
 	ID                 string          `json:"id,omitempty"`
-	Users              []string        `json:"users,omitzero"` // kept when empty
+	Users              []string        `json:"users,omitempty"`
 	Channels           []string        `json:"channels,omitempty"`
 	Connections        []ConnectionRef `json:"connections,omitempty"`
+	Everyone           bool            `json:"everyone,omitempty"`
 	Event              *Event          `json:"event,omitempty"`
 	ExcludeUsers       []string        `json:"exclude_users,omitempty"`
 	ExcludeConnections []string        `json:"exclude_connections,omitempty"`
@@ -46,15 +50,9 @@ func (n Notification) MarshalJSON() ([]byte, error) {
 	}
 	w := notificationJSON{
 		ID: n.ID, Users: n.Users, Channels: n.Channels, Connections: n.Connections, Event: n.Event,
-		ExcludeUsers: n.ExcludeUsers, ExcludeConnections: n.ExcludeConnections,
+		Everyone: n.Everyone && !n.implicit, ExcludeUsers: n.ExcludeUsers, ExcludeConnections: n.ExcludeConnections,
 		ExcludeChannels: n.ExcludeChannels, From: n.From,
 		Part: n.Part, Attempt: n.Attempt, After: n.After, Framed: n.Framed,
-	}
-	if len(w.Users) == 0 {
-		w.Users = nil
-		if n.EmptyUsers() {
-			w.Users = []string{}
-		}
 	}
 	if !n.Deadline.IsZero() {
 		w.Deadline = json.Number(strconv.FormatFloat(float64(n.Deadline.UnixMilli())/1000, 'f', 3, 64))
@@ -92,9 +90,10 @@ func ParseNotification(data []byte) (Notification, error) {
 }
 
 // UnmarshalJSON reads the wire format and validates it: ErrInvalid is returned
-// with what is wrong and where. Unknown members are ignored, but one that
-// differs from a known one by case alone is refused: to ignore "Users" would
-// send to everyone.
+// with what is wrong and where.
+//
+// A name that comes twice, and one or a string that names somebody with half of
+// a surrogate pair in it, is refused as well.
 func (n *Notification) UnmarshalJSON(data []byte) error {
 	members, err := object(data)
 	if err != nil {
@@ -102,23 +101,28 @@ func (n *Notification) UnmarshalJSON(data []byte) error {
 	}
 	var w notificationJSON
 	known := w.fields()
-	for name, value := range members {
-		if field, ok := known[name]; ok {
-			if err := field.read(name, value); err != nil {
+	for _, m := range members {
+		if field, ok := known[m.Name]; ok {
+			if err := field.read(m.Name, m.Value); err != nil {
 				return err
 			}
-			continue
-		}
-		for k := range known {
-			if strings.EqualFold(k, name) {
-				return invalid("unknown member %q; did you mean %q?", name, k)
-			}
+		} else if near := sameFolded(m.Name, slices.Sorted(maps.Keys(known))); near != "" {
+			return unknownMember(m.Name, near)
 		}
 	}
 	return n.fromWire(&w, members)
 }
 
-func (n *Notification) fromWire(w *notificationJSON, members map[string]json.RawMessage) error {
+// named is how many targets there are.
+func (w *notificationJSON) named() int {
+	n := len(w.Users) + len(w.Channels) + len(w.Connections)
+	if w.Event != nil || w.Everyone {
+		n++
+	}
+	return n
+}
+
+func (n *Notification) fromWire(w *notificationJSON, members strictjson.Object) error {
 	out := Notification{
 		ID: w.ID, Users: w.Users, Channels: w.Channels, Connections: w.Connections, Event: w.Event,
 		ExcludeUsers: w.ExcludeUsers, ExcludeConnections: w.ExcludeConnections, Data: w.Data,
@@ -135,13 +139,13 @@ func (n *Notification) fromWire(w *notificationJSON, members map[string]json.Raw
 		{"connections", len(w.Connections) == 0},
 		{"event", w.Event == nil},
 	} {
-		if _, given := members[target.name]; given && target.empty {
+		if target.empty && members.Get(target.name) != nil {
 			return invalid("%s is empty; leave it out, or name at least one", target.name)
 		}
 	}
-	out.Everyone = len(w.Users)+len(w.Channels)+len(w.Connections) == 0 && w.Event == nil
-	_, given := members["users"]
-	out.emptyUsers = given && out.Everyone
+	said := members.Get("everyone")
+	out.implicit = w.named() == 0 && (said == nil || said[0] == 'n')
+	out.Everyone = w.Everyone || out.implicit
 	if w.Segment != nil {
 		out.Segment = *w.Segment
 	}
@@ -174,6 +178,7 @@ func (w *notificationJSON) fields() map[string]wireField {
 		"users":               {&w.Users, "a list of strings"},
 		"channels":            {&w.Channels, "a list of strings"},
 		"connections":         {&w.Connections, "a list of objects with user_id and connection_id"},
+		"everyone":            {&w.Everyone, "true"},
 		"event":               {&w.Event, "an object with type and payload"},
 		"exclude_users":       {&w.ExcludeUsers, "a list of strings"},
 		"exclude_connections": {&w.ExcludeConnections, "a list of strings"},
@@ -191,15 +196,37 @@ func (w *notificationJSON) fields() map[string]wireField {
 }
 
 func (f wireField) read(name string, value json.RawMessage) error {
-	if raw, ok := f.into.(*json.RawMessage); ok {
-		*raw = value
+	switch into := f.into.(type) {
+	case *json.RawMessage:
+		*into = bytes.Clone(value) // The text is the caller's.
 		return nil
+	case *[]string:
+		if value[0] == 'n' {
+			*into = []string{}
+			return nil
+		}
+		return readStrings(name, value, into)
 	}
-	if list, ok := f.into.(*[]string); ok {
-		return readStrings(name, value, list)
+	if value[0] == 'n' {
+		return nil // As if it were left out.
 	}
-	if _, number := f.into.(*json.Number); number && value[0] == '"' {
-		return invalid("%s is a string; it must be %s", name, f.want) // A json.Number takes "1" too.
+	switch into := f.into.(type) {
+	case *string:
+		return readString(name, value, into)
+	case *[]ConnectionRef:
+		return readRefs(name, value, into, f.want)
+	case *ConnectionRef:
+		return into.read(name, value, f.want)
+	case **Event:
+		*into = new(Event)
+		return (*into).read(name, value, f.want)
+	case **Segment:
+		*into = new(Segment)
+		return (*into).read(name, value, f.want)
+	case *json.Number:
+		if value[0] == '"' {
+			return invalid("%s is a string; it must be %s", name, f.want) // A json.Number takes "1" too.
+		}
 	}
 	if err := json.Unmarshal(value, f.into); err != nil {
 		return invalid("%s is not %s", name, f.want)
@@ -207,25 +234,81 @@ func (f wireField) read(name string, value json.RawMessage) error {
 	return nil
 }
 
-// readStrings is strict where encoding/json is not: a null among the strings
-// would be read as "".
-func readStrings(name string, value json.RawMessage, list *[]string) error {
-	var items []*string
-	if err := json.Unmarshal(value, &items); err != nil {
-		if value[0] != '[' {
-			return invalid("%s is %s; it must be a list of strings", name, kindOf(value))
-		}
-		return invalid("%s holds something that is not a string", name)
+// readNested reads an object of the wire by its known members. What it ignores
+// is unknown and no known one misspelt.
+func readNested(name string, value json.RawMessage, want string, known map[string]wireField) error {
+	if value[0] != '{' {
+		return invalid("%s is not %s", name, want)
 	}
-	out := make([]string, len(items))
-	for i, s := range items {
-		if s == nil {
-			return invalid("%s[%d] is null; it must be a string", name, i)
-		}
-		out[i] = *s
+	members, err := object(value)
+	if err != nil {
+		return &Error{Op: name, Err: err}
 	}
-	*list = out
+	for _, m := range members {
+		field, ok := known[m.Name]
+		if !ok {
+			if near := nearest(m.Name, slices.Sorted(maps.Keys(known))...); near != "" {
+				return &Error{Op: name, Err: unknownMember(m.Name, near)}
+			}
+			continue
+		}
+		if err := field.read(name+"."+m.Name, m.Value); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func readRefs(name string, value json.RawMessage, into *[]ConnectionRef, want string) error {
+	elements, ok := strictjson.List(value)
+	if !ok {
+		return invalid("%s is not %s", name, want)
+	}
+	for e := range elements {
+		var ref ConnectionRef // Of null it stays empty, which is refused later.
+		if e[0] != '{' && e[0] != 'n' {
+			return invalid("%s is not %s", name, want)
+		}
+		if e[0] == '{' {
+			if err := ref.read(name+"["+itoa(len(*into))+"]", e, want); err != nil {
+				return err
+			}
+		}
+		*into = append(*into, ref)
+	}
+	return nil
+}
+
+func (r *ConnectionRef) read(name string, value json.RawMessage, want string) error {
+	return readNested(name, value, want, map[string]wireField{
+		"user_id":       {&r.UserID, "a string"},
+		"connection_id": {&r.ConnectionID, "a string"},
+	})
+}
+
+func (e *Event) read(name string, value json.RawMessage, want string) error {
+	return readNested(name, value, want, map[string]wireField{
+		"type":    {&e.Type, "a string"},
+		"payload": {&e.Payload, "any JSON value"},
+	})
+}
+
+// read refuses what it does not know: a part that is not meant for everybody
+// must not become the whole.
+func (s *Segment) read(name string, value json.RawMessage, want string) error {
+	known := map[string]wireField{
+		"index": {&s.Index, "a number"},
+		"count": {&s.Count, "a number"},
+		"after": {&s.After, "an object with user_id and connection_id"},
+	}
+	if members, err := object(value); err == nil {
+		for _, m := range members {
+			if _, ok := known[m.Name]; !ok {
+				return &Error{Op: name, Err: unknownMember(m.Name, nearest(m.Name, "index", "count", "after"))}
+			}
+		}
+	}
+	return readNested(name, value, want, known)
 }
 
 func itoa(i int) string { return strconv.Itoa(i) }

@@ -3,6 +3,7 @@ package sumu_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -94,7 +95,7 @@ func TestParseNotification(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
-		if !reflect.DeepEqual(got, tt.want) {
+		if !reflect.DeepEqual(exported(got), tt.want) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", tt.name, got, tt.want)
 		}
 		var again sumu.Notification
@@ -104,31 +105,51 @@ func TestParseNotification(t *testing.T) {
 	}
 }
 
+// exported is a notification as a program could have made it.
+func exported(n sumu.Notification) (made sumu.Notification) {
+	from, to := reflect.ValueOf(n), reflect.ValueOf(&made).Elem()
+	for i := range from.NumField() {
+		if from.Type().Field(i).IsExported() {
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+	return made
+}
+
 func TestParseNotificationForEveryone(t *testing.T) {
-	for _, tt := range []struct {
-		text  string
-		empty bool
-	}{
-		{`{"data":1}`, false},
-		{`{"users":[],"data":1}`, true},
-		{`{"users":null,"data":1}`, true},
+	for text, explicit := range map[string]bool{
+		`{"data":1}`:                             false,
+		`{"users":[],"data":1}`:                  false,
+		`{"users":null,"data":1}`:                false,
+		`{"everyone":null,"data":1}`:             false,
+		`{"everyone":true,"data":1}`:             true,
+		`{"everyone":true,"users":[],"data":1}`:  true,
+		`{"everyone":true,"data":1,"trace":"7"}`: true,
 	} {
-		n, err := sumu.ParseNotification([]byte(tt.text))
+		n, err := sumu.ParseNotification([]byte(text))
 		if err != nil {
-			t.Errorf("%s: %v", tt.text, err)
+			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		if !n.Everyone || n.EmptyUsers() != tt.empty {
-			t.Errorf("%s: Everyone %v, EmptyUsers %v, want true and %v", tt.text, n.Everyone, n.EmptyUsers(), tt.empty)
-		}
 		// A queue in between must not make it look like one that was meant so.
-		text, err := n.MarshalJSON()
+		copied := n.Clone()
+		again, err := copied.MarshalJSON()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back, err := sumu.ParseNotification(text); err != nil || back.EmptyUsers() != tt.empty || !back.Everyone {
-			t.Errorf("%s: after a round trip (%s): EmptyUsers %v, %v", tt.text, text, back.EmptyUsers(), err)
+		back, err := sumu.ParseNotification(again)
+		if err != nil {
+			t.Fatal(err)
 		}
+		for what, n := range map[string]sumu.Notification{text: n, string(again): back} {
+			if err := n.CheckExplicit(); !n.Everyone || (err == nil) != explicit || err != nil && !errors.Is(err, sumu.ErrInvalid) {
+				t.Errorf("%s: Everyone %v, CheckExplicit %v, want it explicit: %v", what, n.Everyone, err, explicit)
+			}
+		}
+	}
+	n := sumu.Notification{Everyone: true, Data: []byte("1")}
+	if text, err := n.MarshalJSON(); err != nil || string(text) != `{"everyone":true,"data":1}` || n.CheckExplicit() != nil {
+		t.Errorf("%s, %v, %v", text, err, n.CheckExplicit())
 	}
 }
 
@@ -248,10 +269,10 @@ func TestNotificationMarshal(t *testing.T) {
 		want string
 	}{
 		{"users", sumu.Notification{Users: []string{"u1"}, Data: json.RawMessage(`{}`)}, `{"users":["u1"],"data":{}}`},
-		{"everyone", sumu.Notification{Everyone: true, Data: json.RawMessage(`1`)}, `{"data":1}`},
+		{"everyone", sumu.Notification{Everyone: true, Data: json.RawMessage(`1`)}, `{"everyone":true,"data":1}`},
 		{"everyone, empty lists", sumu.Notification{
 			Everyone: true, Users: []string{}, Channels: []string{}, Data: json.RawMessage(`1`),
-		}, `{"data":1}`},
+		}, `{"everyone":true,"data":1}`},
 		{
 			"event",
 			sumu.Notification{Event: &sumu.Event{Type: "t", Payload: json.RawMessage(`"<"`)}},

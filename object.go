@@ -1,56 +1,58 @@
 package sumu
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
-	"unicode/utf8"
+
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
-// object reads the members of a JSON object, each as the text it had. Unlike
-// encoding/json it tells "users" from "Users", and refuses a name that comes
-// twice: reading either leniently could turn one audience into another.
-func object(data []byte) (map[string]json.RawMessage, error) {
-	if !utf8.Valid(data) {
-		return nil, invalid("text is not valid UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if tok, err := dec.Token(); err != nil {
-		return nil, notJSON(err)
-	} else if tok != json.Delim('{') {
-		return nil, invalid("not a JSON object")
-	}
-	members := make(map[string]json.RawMessage)
-	for dec.More() {
-		tok, err := dec.Token()
-		if err != nil {
-			return nil, notJSON(err)
-		}
-		name := tok.(string) // The decoder accepts nothing else here.
-		if _, twice := members[name]; twice {
-			return nil, invalid("member %q comes twice", name)
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, notJSON(err)
-		}
-		members[name] = value
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, notJSON(err)
-	}
-	if _, err := dec.Token(); err != io.EOF { // Never wrapped. Not More: it takes a stray "}" for an end.
-		return nil, invalid("text goes on after the JSON object")
+// object reads the members of a JSON object, each as the text it had, strictly:
+// reading a name that comes twice, in another case, or with half of a surrogate
+// pair leniently could turn one audience into another.
+func object(data []byte) (strictjson.Object, error) {
+	members, err := strictjson.Parse(data, 0)
+	if err != nil {
+		return nil, invalid("%v", err)
 	}
 	return members, nil
 }
 
-// notJSON leaves out what the decoder saw: it may be part of a payload.
-func notJSON(err error) error {
-	if syntax, ok := err.(*json.SyntaxError); ok { // Never wrapped.
-		return invalid("not valid JSON (at byte %d)", syntax.Offset)
+// readString reads a member that must be a string.
+func readString(name string, value json.RawMessage, into *string) error {
+	s, ok := strictjson.String(value)
+	switch {
+	case ok:
+		*into = s
+		return nil
+	case value[0] == '"':
+		return invalid("%s holds half of a surrogate pair", name)
 	}
-	return invalid("not valid JSON: it ends too early")
+	return invalid("%s is not a string", name)
+}
+
+// readStrings reads a member that must be a list of strings.
+func readStrings(name string, value json.RawMessage, into *[]string) error {
+	list := []string{}
+	elements, ok := strictjson.List(value)
+	if !ok {
+		return invalid("%s is %s; it must be a list of strings", name, kindOf(value))
+	}
+	for e := range elements {
+		switch e[0] {
+		case '"':
+		case 'n':
+			return invalid("%s[%d] is null; it must be a string", name, len(list))
+		default:
+			return invalid("%s holds something that is not a string", name)
+		}
+		var s string
+		if err := readString(name+"["+itoa(len(list))+"]", e, &s); err != nil {
+			return err
+		}
+		list = append(list, s)
+	}
+	*into = list
+	return nil
 }
 
 // kindOf names the kind of a JSON value, for error messages.

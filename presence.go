@@ -1,6 +1,7 @@
 package sumu
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"iter"
@@ -62,9 +63,25 @@ func (e PresenceEvent) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads the wire format. ErrInvalid is returned for anything else.
 func (e *PresenceEvent) UnmarshalJSON(data []byte) error {
+	const what = "presence event"
 	var w presenceJSON
-	if err := json.Unmarshal(data, &w); err != nil {
-		return &Error{Op: "presence event", Kind: ErrInvalid, Err: err}
+	message := json.RawMessage("{}")
+	if _, err := object(data); err != nil {
+		return &Error{Op: what, Err: err}
+	}
+	err := readNested(what, bytes.TrimSpace(data), "an object", map[string]wireField{
+		"type": {&w.Type, "a string"}, "message": {&message, "an object"},
+	})
+	if err == nil {
+		err = readNested(what+": message", message, "an object", map[string]wireField{
+			"user_id":   {&w.Message.UserID, "a string"},
+			"status":    {&w.Message.Status, "a string"},
+			"timestamp": {&w.Message.Timestamp, "a number"},
+			"version":   {&w.Message.Version, "a number"},
+		})
+	}
+	if err != nil {
+		return err
 	}
 	seconds, err := w.Message.Timestamp.Float64()
 	switch {

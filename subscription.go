@@ -3,6 +3,7 @@ package sumu
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -33,6 +34,42 @@ type Subscription struct {
 	// Fields are the dotted fields that the subscriber wants of the payload; a
 	// field that an event does not have is left out. nil: the whole of it.
 	Fields []string `json:"desired_fields,omitempty"`
+}
+
+// UnmarshalJSON reads the JSON of clients. ErrInvalid is returned with what is
+// wrong and where. What every member but the type does is to narrow: so one
+// that is not known is ignored only if it does not look like a known one
+// misspelt, and has no "field", "filter" or "expr" in its name.
+func (s *Subscription) UnmarshalJSON(data []byte) error {
+	members, err := object(data)
+	if err != nil {
+		return err
+	}
+	var out Subscription
+	known := map[string]wireField{
+		"event_type":     {&out.EventType, "a string"},
+		"filter_field":   {&out.Field, "a string"},
+		"filter_expr":    {&out.Filter, "a string"},
+		"desired_fields": {&out.Fields, "a list of strings"},
+	}
+	for _, m := range members {
+		if field, ok := known[m.Name]; ok {
+			if m.Value[0] == 'n' {
+				continue // As if it were left out.
+			}
+			if err := field.read(m.Name, m.Value); err != nil {
+				return err
+			}
+			continue
+		}
+		near := nearest(m.Name, slices.Sorted(maps.Keys(known))...)
+		folded := fold(m.Name)
+		if near != "" || strings.Contains(folded, "field") || strings.Contains(folded, "filter") || strings.Contains(folded, "expr") {
+			return unknownMember(m.Name, near)
+		}
+	}
+	*s = out
+	return nil
 }
 
 // Normalize returns the subscription with its Fields sorted and without

@@ -70,11 +70,8 @@ func readOne(text json.RawMessage) (sumu.Subscription, error) {
 		return sumu.Subscription{}, invalid("it is not an object")
 	}
 	var s sumu.Subscription
-	if err := json.Unmarshal(text, &s); err != nil {
-		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-			return s, invalid("%s has another type than it should", wrong.Field)
-		}
-		return s, invalid("it has another shape than it should")
+	if err := s.UnmarshalJSON(text); err != nil {
+		return s, err
 	}
 	return s.Normalize()
 }

@@ -79,5 +79,5 @@ func ExampleToEveryone() {
 	text, _ := n.MarshalJSON()
 	fmt.Println(string(text), err)
 	// Output:
-	// {"exclude_users":["ann"],"data":{"type":"news"}} <nil>
+	// {"everyone":true,"exclude_users":["ann"],"data":{"type":"news"}} <nil>
 }

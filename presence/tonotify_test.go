@@ -25,7 +25,7 @@ func ExampleToNotify() {
 	}
 	fmt.Println(err)
 	// Output:
-	// {"id":"ann:7","exclude_users":["ann"],"data":{"type":"presence","message":{"user_id":"ann","status":"ONLINE","timestamp":1575929040.500,"version":7,"id":"ann:7"}}}
+	// {"id":"ann:7","everyone":true,"exclude_users":["ann"],"data":{"type":"presence","message":{"user_id":"ann","status":"ONLINE","timestamp":1575929040.500,"version":7,"id":"ann:7"}}}
 	// <nil>
 }
 

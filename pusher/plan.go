@@ -147,13 +147,16 @@ func (p *Pusher) prepare(pl *plan) error {
 	if err := n.Validate(); err != nil {
 		return err
 	}
+	if p.opts.RequireEveryone {
+		if err := n.CheckExplicit(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case n.Event != nil && p.events == nil:
 		return &sumu.Error{Op: "this pusher's store keeps no subscriptions to events", Kind: sumu.ErrUnsupported}
 	case len(n.Channels)+len(n.ExcludeChannels) > 0 && p.channels == nil:
 		return &sumu.Error{Op: "this pusher's store keeps no channels", Kind: sumu.ErrUnsupported}
-	case p.opts.RefuseEmptyUsers && n.EmptyUsers():
-		return invalid("users is empty; name at least one, or leave it out to reach everyone")
 	case pl.expired(p):
 		return errExpired
 	case n.Event != nil:

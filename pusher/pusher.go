@@ -157,9 +157,11 @@ type Options struct {
 	// {"type":"message","channel":"…","from":"…","id":"…","data":…}, so that
 	// they can tell where it comes from; "from" is the user who sent it, if one did.
 	BareChannels bool
-	// RefuseEmptyUsers refuses a request whose list of users is empty, which
-	// by the wire format is for everyone. Default: as the wire format says.
-	RefuseEmptyUsers bool
+	// RequireEveryone refuses a request that is for everyone because it names
+	// nobody, or has an empty list of users, as a program may have computed it:
+	// one for everyone has to say "everyone": true. What notify sends does.
+	// Default: as the wire format says.
+	RequireEveryone bool
 
 	// Observer is told of posts, prunes and pushes.
 	Observer sumu.Observer

@@ -153,7 +153,11 @@ func TestRefused(t *testing.T) {
 		{"event", sumu.Notification{Event: &sumu.Event{Type: "t"}}, nil, sumu.ErrUnsupported},
 		{
 			"empty users on the wire", fromWire(`{"users":[],"data":1}`),
-			func(o *pusher.Options) { o.RefuseEmptyUsers = true }, sumu.ErrInvalid,
+			func(o *pusher.Options) { o.RequireEveryone = true }, sumu.ErrInvalid,
+		},
+		{
+			"nobody on the wire", fromWire(`{"data":1}`),
+			func(o *pusher.Options) { o.RequireEveryone = true }, sumu.ErrInvalid,
 		},
 	}
 	for _, tc := range tests {

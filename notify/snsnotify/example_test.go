@@ -45,7 +45,7 @@ func ExampleNew() {
 	id, err := notify.Send(context.Background(), client, n)
 	fmt.Println("id:", id, err)
 	// Output:
-	// published: {"id":"n1","exclude_users":["ann"],"data":"closing at noon"}
+	// published: {"id":"n1","everyone":true,"exclude_users":["ann"],"data":"closing at noon"}
 	// id: n1 <nil>
 }
 

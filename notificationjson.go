@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sumu-live/sumu/internal/strictjson"
@@ -92,6 +93,17 @@ func ParseNotification(data []byte) (Notification, error) {
 // UnmarshalJSON reads the wire format and validates it: ErrInvalid is returned
 // with what is wrong and where.
 //
+// Members that are not known are ignored, so that other programs can add their
+// own, but for those to ignore which would reach somebody who is not meant, or
+// miss somebody who is:
+//
+//   - in a request that names nobody, and so is for everyone: any
+//   - what looks like an exclusion: "exclude…", "exclud…", "except…", …
+//   - what looks like a target or an exclusion misspelt, unless the right one is
+//     there too: in another case, with spaces, "-" or "_" more or fewer, or a
+//     letter (of the longer ones two) that is wrong: "user", "chanels"
+//   - any known member in another case, or with spaces, "-" or "_" more or fewer
+//
 // A name that comes twice, and one or a string that names somebody with half of
 // a surrogate pair in it, is refused as well.
 func (n *Notification) UnmarshalJSON(data []byte) error {
@@ -101,16 +113,44 @@ func (n *Notification) UnmarshalJSON(data []byte) error {
 	}
 	var w notificationJSON
 	known := w.fields()
+	var unknown []string
 	for _, m := range members {
-		if field, ok := known[m.Name]; ok {
-			if err := field.read(m.Name, m.Value); err != nil {
-				return err
-			}
-		} else if near := sameFolded(m.Name, slices.Sorted(maps.Keys(known))); near != "" {
-			return unknownMember(m.Name, near)
+		if field, ok := known[m.Name]; !ok {
+			unknown = append(unknown, m.Name)
+		} else if err := field.read(m.Name, m.Value); err != nil {
+			return err
 		}
 	}
+	if err := w.checkUnknown(unknown, known, members); err != nil {
+		return err
+	}
 	return n.fromWire(&w, members)
+}
+
+// audience are the members that say who receives a notification.
+var audience = []string{
+	"users", "channels", "connections", "everyone", "event",
+	"exclude_users", "exclude_connections", "exclude_channels",
+}
+
+// exclusions are how names begin, folded, that ask for somebody to be left out.
+var exclusions = []string{"exclu", "except", "omit", "without"}
+
+// checkUnknown returns ErrInvalid for a member that must not be ignored.
+func (w *notificationJSON) checkUnknown(unknown []string, known map[string]wireField, members strictjson.Object) error {
+	names := slices.Sorted(maps.Keys(known))
+	for _, name := range unknown {
+		near := sameFolded(name, names)
+		// Beside "users" somebody knows how it is spelt: "user" is something else.
+		if likely := nearest(name, audience...); near == "" && (members.Get(likely) == nil || w.named() == 0) {
+			near = likely
+		}
+		excludes := func(prefix string) bool { return strings.HasPrefix(fold(name), prefix) }
+		if near != "" || w.named() == 0 || slices.ContainsFunc(exclusions, excludes) {
+			return unknownMember(name, near)
+		}
+	}
+	return nil
 }
 
 // named is how many targets there are.

@@ -58,6 +58,8 @@ func TestNumbersCompareExactly(t *testing.T) {
 		{"-" + many + "." + many, -1, "-1e99999"},
 		{"0." + strings.Repeat("0", 100_000) + "1", 0, "1e-100001"},
 		{"1" + strings.Repeat("0", 100_000), 0, "1e100000"},
+		{"1e" + many, 1, "1e999"},
+		{"-1e-" + many, 1, "-1e-999"},
 		{"10", 1, "9"},
 		{"-10", -1, "-9"},
 		{"0.05", -1, "0.5"},

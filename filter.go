@@ -2,8 +2,6 @@ package sumu
 
 import (
 	"encoding/json"
-	"math"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -26,7 +24,7 @@ type filter struct {
 	kind   FilterKind
 	text   string // the value, or the prefix
 	op     string // of FilterCompare
-	number float64
+	number decimal
 }
 
 func parseFilter(expr string) (filter, error) {
@@ -44,7 +42,7 @@ func parseFilter(expr string) (filter, error) {
 		if strings.HasPrefix(expr[1:], "=") {
 			op = expr[:2]
 		}
-		number, ok := parseNumber(strings.TrimSpace(expr[len(op):]))
+		number, ok := parseDecimal(strings.TrimSpace(expr[len(op):]))
 		if !ok {
 			return filter{}, invalid("filter_expr compares with something that is not a number")
 		}
@@ -60,15 +58,6 @@ func parseFilter(expr string) (filter, error) {
 	return filter{kind: FilterEqual, text: text}, nil
 }
 
-// parseNumber reads a number as JSON has them.
-func parseNumber(text string) (float64, bool) {
-	if !json.Valid([]byte(text)) {
-		return 0, false // ParseFloat also takes "0x1p-2", "1_000" and "inf".
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	return f, err == nil
-}
-
 // matches compares with a value of a payload.
 func (f filter) matches(v scalarValue) bool {
 	switch {
@@ -80,18 +69,19 @@ func (f filter) matches(v scalarValue) bool {
 		return v.kind == '"' && strings.HasPrefix(v.text, f.text)
 	case f.kind == FilterEqual:
 		return v.text == f.text || v.kind == '0' && v.canonical == canonicalNumber(f.text)
-	case !v.isNumber:
+	case v.kind != '0':
 		return false
 	}
+	c := v.number.compare(f.number)
 	switch f.op {
 	case "<":
-		return v.number < f.number
+		return c < 0
 	case "<=":
-		return v.number <= f.number
+		return c <= 0
 	case ">":
-		return v.number > f.number
+		return c > 0
 	}
-	return v.number >= f.number
+	return c >= 0
 }
 
 // scalarValue is a string, number or boolean of a payload.
@@ -99,8 +89,7 @@ type scalarValue struct {
 	kind      byte // '"', '0' or 't' for which of them it is; 0: there is none
 	text      string
 	canonical string // see canonicalNumber
-	number    float64
-	isNumber  bool // number is that of a '0'
+	number    decimal // of a '0'
 }
 
 // readScalar reads a value as a payload has it; nil: there is none.
@@ -120,23 +109,22 @@ func readScalar(value json.RawMessage) (v scalarValue) {
 	case '{', '[', 'n':
 		return v
 	default:
-		v.kind, v.text = '0', string(value)
-		v.number, v.isNumber = parseNumber(v.text)
+		var ok bool
+		if v.number, ok = parseDecimal(string(value)); !ok {
+			return v // Not JSON.
+		}
+		v.kind, v.text, v.canonical = '0', string(value), v.number.String()
+		return v
 	}
 	v.canonical = canonicalNumber(v.text)
 	return v
 }
 
 // canonicalNumber gives numbers that are equal one spelling; text that is no
-// number stays as it is. Integers of any length are kept digit by digit: they
-// are ids as often as they are amounts.
+// number stays as it is.
 func canonicalNumber(text string) string {
-	f, ok := parseNumber(text)
-	if !ok || strings.Trim(text, "-0123456789") == "" && text != "-0" {
-		return text
+	if d, ok := parseDecimal(text); ok {
+		return d.String()
 	}
-	if f == math.Trunc(f) && math.Abs(f) < 1e15 {
-		return strconv.FormatInt(int64(f), 10)
-	}
-	return strconv.FormatFloat(f, 'g', -1, 64)
+	return text
 }

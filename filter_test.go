@@ -97,7 +97,7 @@ func TestBadFilters(t *testing.T) {
 	for filter, part := range map[string]string{
 		strings.Repeat("a", sumu.MaxFilter+1): "1025 bytes", "a\xff": "UTF-8", "a*b": `"*"`, "**": `"*"`, "*a": `"*"`,
 		"> ten": "number", ">": "number", "<": "number", "<>": "number", ">= ": "number", ">=1*": "number",
-		"> 0x10": "number", "> 1_0": "number", "> inf": "number", "> nan": "number", "> +1": "number", "> 1e999": "number",
+		"> 0x10": "number", "> 1_0": "number", "> inf": "number", "> nan": "number", "> +1": "number", "> 1e": "number",
 		`> "1"`: "number", "> null": "number",
 	} {
 		_, err := sumu.Subscription{EventType: "t", Field: "f", Filter: filter}.Normalize()

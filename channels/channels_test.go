@@ -119,6 +119,24 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// Half of a surrogate pair is no name, whatever the alphabet: it would be that
+// of the channel U+FFFD.
+func TestHalfASurrogateIsNoChannel(t *testing.T) {
+	w := newWorld(t, func(o *channels.Options) { o.Alphabet = func(rune) bool { return true } })
+	w.grants = sumu.Grants{{Pattern: "*", Verbs: []sumu.Verb{sumu.VerbJoin, sumu.VerbPost}}}
+	ann := w.connect("ann", "c1")
+	for _, half := range []string{`\ud800`, `\udc00\ud800`, `a\udfff`} {
+		for _, action := range []string{"joinchannel", "join", "leavechannel", "leave", "sendmessage"} {
+			if code := w.code(ann, `{"action":"`+action+`","message":1,"channel":"`+half+`"}`); code != "bad_request" {
+				t.Errorf("%s %s: code %q", action, half, code)
+			}
+		}
+	}
+	if code := w.code(ann, `{"action":"join","channel":"\ud83d\ude00\ufffd"}`); code != "" || w.channelsOf(ann)[0] != "\U0001f600\ufffd" {
+		t.Errorf("a whole name: %s, %q", code, w.channelsOf(ann))
+	}
+}
+
 func TestAlphabet(t *testing.T) {
 	w := newWorld(t, func(o *channels.Options) {
 		o.Open, o.MaxName = true, 4

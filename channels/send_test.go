@@ -41,6 +41,31 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// A message that names no channel goes to the default one. So a member that may
+// be the channel's name misspelt is not ignored: it would tell others.
+func TestSendWithAMisspeltChannel(t *testing.T) {
+	w := newWorld(t)
+	w.grants = append(slices.Clone(member), sumu.Grant{Pattern: "default", Verbs: []sumu.Verb{sumu.VerbPost}})
+	ann := w.connect("ann", "c1")
+	for _, name := range []string{"chanel", "Channel", "channel ", "channels", "room", ""} {
+		got := w.say(ann, `{"action":"sendmessage","message":1,"`+name+`":"room.1"}`)
+		if !strings.Contains(got, `"bad_request"`) || !strings.Contains(got, `unknown member \"`+name+`\"`) {
+			t.Errorf("%q: %s", name, got)
+		}
+	}
+	if len(w.client.all) != 0 {
+		t.Errorf("sent was %+v", w.client.all)
+	}
+	for _, frame := range []string{
+		`{"action":"sendmessage","message":1,"ref":"7","key":"k"}`,
+		`{"action":"sendmessage","message":1,"channel":"room.1","chanel":"room.2","more":1}`,
+	} {
+		if code := w.code(ann, frame); code != "" {
+			t.Errorf("%s: %s", frame, code)
+		}
+	}
+}
+
 // What fits when it comes, and does not with what members are told beside it,
 // must not be acknowledged: nobody would receive it.
 func TestSendNearTheLimit(t *testing.T) {

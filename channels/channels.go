@@ -45,7 +45,8 @@ import (
 )
 
 // DefaultChannel is where "sendmessage" goes without a "channel", unless
-// [Options.Default] names another.
+// [Options.Default] names another. Such a message may hold "action", "ref",
+// "key" and "message" alone: a misspelt "channel" must not send it elsewhere.
 const DefaultChannel = "default"
 
 // Options tune [Channels]. The zero value of a field is its default.

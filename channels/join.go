@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 func (c *Channels) handleJoin(ctx context.Context, m sumu.Message) ([]byte, error) {
@@ -60,22 +61,22 @@ func (c *Channels) named(m *sumu.Message) (string, error) {
 
 // name reads the name of a channel that a client sent.
 func (c *Channels) name(raw json.RawMessage) (string, error) {
-	var channel *string
-	if err := json.Unmarshal(raw, &channel); err != nil || channel == nil {
+	channel, ok := strictjson.String(raw)
+	if !ok {
 		return "", invalid("channel is not a string")
 	}
-	if n := len(*channel); n > c.opts.MaxName {
+	if n := len(channel); n > c.opts.MaxName {
 		return "", invalid("channel has %d bytes; at most %d are allowed", n, c.opts.MaxName)
 	}
-	if err := sumu.ValidateChannel(*channel); err != nil {
+	if err := sumu.ValidateChannel(channel); err != nil {
 		return "", err
 	}
-	for _, r := range *channel {
+	for _, r := range channel {
 		if !c.opts.Alphabet(r) {
 			return "", invalid("channel holds %q, which is not allowed in its name", r)
 		}
 	}
-	return *channel, nil
+	return channel, nil
 }
 
 // reply is what the original's clients read.

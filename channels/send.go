@@ -6,15 +6,13 @@ import (
 	"encoding/json"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 func (c *Channels) handleSend(ctx context.Context, m sumu.Message) ([]byte, error) {
-	channel := cmp.Or(c.opts.Default, DefaultChannel)
-	if raw := m.Field("channel"); raw != nil {
-		var err error
-		if channel, err = c.name(raw); err != nil {
-			return nil, err
-		}
+	channel, err := c.target(&m)
+	if err != nil {
+		return nil, err
 	}
 	data := m.Field("message")
 	if data == nil {
@@ -44,6 +42,28 @@ func (c *Channels) handleSend(ctx context.Context, m sumu.Message) ([]byte, erro
 		return nil, fault("sendmessage", err)
 	}
 	return m.Ack(n.ID), nil
+}
+
+// target returns the channel that a message is for. One that names none is for
+// the default one, and holds known members only: "chanel" must not tell a
+// message to others than it is meant for.
+func (c *Channels) target(m *sumu.Message) (string, error) {
+	if raw := m.Field("channel"); raw != nil {
+		return c.name(raw)
+	}
+	channel := cmp.Or(c.opts.Default, DefaultChannel)
+	members, err := strictjson.Parse(m.Body, 0)
+	if err != nil {
+		return "", invalid("%v", err)
+	}
+	for _, member := range members {
+		switch member.Name {
+		case "action", "ref", "key", "message":
+		default:
+			return "", invalid("unknown member %.64q in a message without \"channel\", which is for %q", member.Name, channel)
+		}
+	}
+	return channel, nil
 }
 
 // frameSize is how large the frame is that members receive, at least.

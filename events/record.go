@@ -2,11 +2,10 @@ package events
 
 import (
 	"bytes"
-	"encoding/json"
 	"iter"
-	"unicode/utf8"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 // Records yields the notification request of each event in a record of a
@@ -53,11 +52,11 @@ func request(data []byte) ([]byte, error) {
 }
 
 func readRecord(data []byte) (sumu.Notification, error) {
-	members, err := members(data)
+	members, err := parse(data)
 	if err != nil {
 		return sumu.Notification{}, err
 	}
-	if _, ours := members["event"]; !ours {
+	if members.Get("event") == nil {
 		event, err := fromMembers(members)
 		return sumu.Notification{Event: &event}, err
 	}
@@ -65,44 +64,43 @@ func readRecord(data []byte) (sumu.Notification, error) {
 	return sumu.ParseNotification(data)
 }
 
-// readEvent reads {"MessageType": …, "Message": …}.
+// readEvent reads {"MessageType": …, "Message": …}, the text of a member.
 func readEvent(data []byte) (sumu.Event, error) {
-	members, err := members(data)
+	if data[0] != '{' {
+		return sumu.Event{}, invalid("it is not an object")
+	}
+	members, err := parse(data)
 	if err != nil {
 		return sumu.Event{}, err
 	}
 	return fromMembers(members)
 }
 
-func members(data []byte) (map[string]json.RawMessage, error) {
-	if !utf8.Valid(data) {
-		return nil, invalid("it is not valid UTF-8")
+func parse(data []byte) (strictjson.Object, error) {
+	members, err := strictjson.Parse(data, 0)
+	if err != nil {
+		return nil, invalid("%v", err)
 	}
-	if !json.Valid(data) {
-		return nil, invalid("it is not JSON")
-	}
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(data, &m); err != nil || m == nil {
-		return nil, invalid("it is not an object")
-	}
-	return m, nil
+	return members, nil
 }
 
-func fromMembers(m map[string]json.RawMessage) (sumu.Event, error) {
-	var eventType *string
-	switch raw, ok := m["MessageType"]; {
-	case !ok:
+func fromMembers(m strictjson.Object) (sumu.Event, error) {
+	raw := m.Get("MessageType")
+	if raw == nil {
 		return sumu.Event{}, invalid("MessageType is missing")
-	case json.Unmarshal(raw, &eventType) != nil || eventType == nil:
+	}
+	switch eventType, ok := strictjson.String(raw); {
+	case !ok:
 		return sumu.Event{}, invalid("MessageType is not a string")
-	case *eventType == "":
+	case eventType == "":
 		return sumu.Event{}, invalid("MessageType is empty")
-	case len(*eventType) > sumu.MaxEventType:
-		return sumu.Event{}, invalid("MessageType has %d bytes; at most %d are allowed", len(*eventType), sumu.MaxEventType)
+	case len(eventType) > sumu.MaxEventType:
+		return sumu.Event{}, invalid("MessageType has %d bytes; at most %d are allowed", len(eventType), sumu.MaxEventType)
+	default:
+		payload := m.Get("Message")
+		if payload == nil {
+			return sumu.Event{}, invalid("Message is missing")
+		}
+		return sumu.Event{Type: eventType, Payload: payload}, nil
 	}
-	payload, ok := m["Message"]
-	if !ok {
-		return sumu.Event{}, invalid("Message is missing")
-	}
-	return sumu.Event{Type: *eventType, Payload: payload}, nil
 }

@@ -20,6 +20,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 const (
@@ -72,6 +73,9 @@ func Decode(body []byte) (Batch, error) {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Batch{}, invalid("there is something behind the body's object")
+	}
+	if strictjson.HalfSurrogate(body) { // It was replaced as well.
+		return Batch{}, invalid("a string holds half of a surrogate pair")
 	}
 	return b, nil
 }

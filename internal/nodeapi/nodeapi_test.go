@@ -57,7 +57,7 @@ func TestDecodeIsStrict(t *testing.T) {
 		{"a post null", `{"posts":[{"connections":["a"],"data":"x"},null]}`, "posts[1] is not an object"},
 		{"half a surrogate", `{"posts":[{"connections":["\ud800"],"data":"x"}]}`, "surrogate"},
 		{"half in data", `{"posts":[{"connections":["a"],"data":"\udc00"}]}`, "surrogate"},
-		{"half in a name", `{"posts":[{"connections":["a"],"data":"x","\ud800":1}]}`, "surrogate"},
+		{"half in a name", `{"posts":[{"connections":["a"],"data":"x","\ud800":1}]}`, "unknown member"},
 		{"no data", `{"posts":[{"connections":["a"]}]}`, `posts[0] has no "data"`},
 		{"data null", `{"posts":[{"connections":["a"],"data":null}]}`, "posts[0].data is not a string"},
 		{"data an object", `{"posts":[{"connections":["a"],"data":{"a":1}}]}`, "posts[0].data is not a string"},

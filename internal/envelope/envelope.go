@@ -4,9 +4,10 @@ package envelope
 
 import (
 	"encoding/json"
-	"io"
 	"strings"
 	"time"
+
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 // Envelope is what SNS tells of a message.
@@ -24,7 +25,7 @@ type Envelope struct {
 // Unwrap reads a body as an envelope. It reports false unless the body is a
 // JSON object in which Type is "Notification" and MessageId, TopicArn,
 // Timestamp and Message are strings, none but Message empty, each there once
-// and spelt exactly so: anything else is a body of its own, which the caller
+// and spelt exactly so, without half of a surrogate pair: anything else is a body of its own, which the caller
 // passes on as it is. It unwraps once: a message that looks like an envelope
 // stays one.
 //
@@ -38,8 +39,8 @@ func Unwrap(body string) (Envelope, bool) {
 	if !strings.Contains(body, `"TopicArn"`) {
 		return Envelope{}, false
 	}
-	members, ok := object(body)
-	if !ok {
+	members, err := strictjson.Parse([]byte(body), 0)
+	if err != nil {
 		return Envelope{}, false
 	}
 	var e Envelope
@@ -48,52 +49,23 @@ func Unwrap(body string) (Envelope, bool) {
 		"Type": &kind, "MessageId": &e.MessageID, "TopicArn": &e.TopicARN,
 		"Timestamp": &timestamp, "Message": &e.Message,
 	} {
-		if !text(members[name], into) || *into == "" && name != "Message" {
+		if !text(members.Get(name), into) || *into == "" && name != "Message" {
 			return Envelope{}, false
 		}
 	}
 	if kind != "Notification" {
 		return Envelope{}, false
 	}
-	_ = text(members["Subject"], &e.Subject) // May be absent, or null.
+	_ = text(members.Get("Subject"), &e.Subject) // May be absent, or null.
 	e.Timestamp, _ = time.Parse(time.RFC3339, timestamp)
-	e.Attributes = attributes(members["MessageAttributes"])
+	e.Attributes = attributes(members.Get("MessageAttributes"))
 	return e, true
 }
 
-// object reads the members of a JSON object. It refuses a name that comes
-// twice: readers differ in which one they take.
-func object(body string) (map[string]json.RawMessage, bool) {
-	dec := json.NewDecoder(strings.NewReader(body))
-	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
-		return nil, false
-	}
-	members := make(map[string]json.RawMessage)
-	for dec.More() {
-		tok, err := dec.Token()
-		if err != nil {
-			return nil, false
-		}
-		name := tok.(string) // The decoder accepts nothing else here.
-		if _, twice := members[name]; twice {
-			return nil, false
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, false
-		}
-		members[name] = value
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, false
-	}
-	_, err := dec.Token()
-	return members, err == io.EOF // Never wrapped.
-}
-
 // text reads a JSON string, and nothing else: null would be read as "".
-func text(raw json.RawMessage, into *string) bool {
-	return len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, into) == nil
+func text(raw json.RawMessage, into *string) (ok bool) {
+	*into, ok = strictjson.String(raw)
+	return ok
 }
 
 func attributes(raw json.RawMessage) map[string]string {

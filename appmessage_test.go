@@ -38,8 +38,19 @@ func TestMessageRouting(t *testing.T) {
 		{"keepalive with a ref", `{"action":"keepalive","ref":"7"}`, ``},
 		{"registered", `{"action":"echo","x":1}`, `{"action":"echo","x":1}`},
 		{"written with an escape", `{"action":"\u0065cho"}`, `{"action":"\u0065cho"}`},
-		{"unknown action", `{"action":"nothing"}`, apiGatewayForbidden},
-		{"wrong case of the action", `{"action":"Echo"}`, apiGatewayForbidden},
+		{
+			"unknown action", `{"action":"nothing"}`,
+			`{"message":"Forbidden","connectionId":"c1","requestId":"r1","action":"nothing"}`,
+		},
+		{
+			"unknown action with a ref", `{"ref":"7","action":"nothing"}`,
+			`{"message":"Forbidden","connectionId":"c1","requestId":"r1","action":"nothing","ref":"7"}`,
+		},
+		{"no action but a ref", `{"ref":"7"}`, `{"message":"Forbidden","connectionId":"c1","requestId":"r1","ref":"7"}`},
+		{
+			"wrong case of the action", `{"action":"Echo"}`,
+			`{"message":"Forbidden","connectionId":"c1","requestId":"r1","action":"Echo"}`,
+		},
 		{"wrong case of the member", `{"Action":"echo"}`, apiGatewayForbidden},
 		{"no action", `{"x":1}`, apiGatewayForbidden},
 		{"empty action", `{"action":""}`, apiGatewayForbidden},

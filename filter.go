@@ -88,7 +88,7 @@ func (f filter) matches(v scalarValue) bool {
 type scalarValue struct {
 	kind      byte // '"', '0' or 't' for which of them it is; 0: there is none
 	text      string
-	canonical string // see canonicalNumber
+	canonical string  // see canonicalNumber
 	number    decimal // of a '0'
 }
 

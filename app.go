@@ -57,7 +57,7 @@ type AppOptions struct {
 	// the connection was opened with. The Authorizer must be a [TokenVerifier].
 	Refresh bool
 	// Default handles messages whose action has no handler, or that have none.
-	// Default: the reply of API Gateway, {"message":"Forbidden",…}.
+	// Default: the reply of API Gateway, {"message":"Forbidden",…}; see [App.Message].
 	Default Handler
 	// Middleware wraps every handler once, the built-in ones and Default too,
 	// the first one outermost.

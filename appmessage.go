@@ -24,9 +24,12 @@ const (
 // with the codes bad_request, forbidden, too_large, rate_limited,
 // limit_exceeded and unavailable. A frame that is not JSON, or whose action is
 // missing, not a string, over 128 bytes or unknown, goes to
-// [AppOptions.Default]; without one it is answered as API Gateway does:
-// {"message":"Forbidden","connectionId":…,"requestId":…}. A handler that panics
-// answers "unavailable".
+// [AppOptions.Default]; without one it is answered as API Gateway does, with the
+// action and the ref that it had:
+//
+//	{"message":"Forbidden","connectionId":"…","requestId":"…","action":"dance","ref":"7"}
+//
+// A handler that panics answers "unavailable".
 func (a *App) Message(ctx context.Context, m Message) []byte {
 	start := a.opts.Now()
 	if m.ReceivedAt.IsZero() {
@@ -102,13 +105,19 @@ func pong(_ context.Context, m Message) ([]byte, error) {
 // keepalive answers nothing: a reply would double the price of being idle.
 func keepalive(context.Context, Message) ([]byte, error) { return nil, nil }
 
-// forbidden answers as API Gateway does for a route that does not exist.
+// forbidden answers as API Gateway does for a route that does not exist, and
+// says what it answers, so that a client need not wait for anything else.
 func forbidden(_ context.Context, m Message) ([]byte, error) {
+	if m.LikeAPIGateway {
+		m.Action, m.Ref = "", ""
+	}
 	return mustJSON(struct {
 		Message      string `json:"message"`
 		ConnectionID string `json:"connectionId"`
 		RequestID    string `json:"requestId"`
-	}{"Forbidden", m.Connection.ID, m.RequestID}), nil
+		Action       string `json:"action,omitempty"`
+		Ref          string `json:"ref,omitempty"`
+	}{"Forbidden", m.Connection.ID, m.RequestID, m.Action, m.Ref}), nil
 }
 
 // call contains a panic of a user's handler.

@@ -268,3 +268,14 @@ func TestHandlePanics(t *testing.T) {
 	app := newMessageApp(t)
 	app.Handle(strings.Repeat("a", 128), nothing)
 }
+
+func TestLikeAPIGateway(t *testing.T) {
+	app := newMessageApp(t)
+	got := app.Message(t.Context(), sumu.Message{
+		Connection: sumu.Connection{UserID: "u1", ID: "c1"}, RequestID: "r1",
+		Body: []byte(`{"action":"nothing","ref":"7"}`), LikeAPIGateway: true,
+	})
+	if string(got) != apiGatewayForbidden {
+		t.Errorf("answered %s, want %s", got, apiGatewayForbidden)
+	}
+}

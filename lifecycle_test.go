@@ -88,7 +88,7 @@ func TestRefresh(t *testing.T) {
 func TestRefreshIsOffByDefault(t *testing.T) {
 	app := newApp(t, tokens{"t": {UserID: "ann"}}, new(fakeStore))
 	wantJSON(t, app.Message(t.Context(), sumu.Message{Body: []byte(`{"action":"refresh","token":"t"}`), RequestID: "r"}),
-		`{"message":"Forbidden","connectionId":"","requestId":"r"}`)
+		`{"message":"Forbidden","connectionId":"","requestId":"r","action":"refresh"}`)
 }
 
 func TestRevoke(t *testing.T) {

@@ -25,6 +25,10 @@ type Message struct {
 	// RequestID is unique to the message.
 	RequestID  string
 	ReceivedAt time.Time
+	// LikeAPIGateway is set by a transport that stands in for API Gateway: the
+	// answer to an action without a handler is then API Gateway's own, which
+	// names neither the action nor the ref.
+	LikeAPIGateway bool
 	// SetIdentity replaces the connection's identity, and the time at which
 	// its socket is closed, from the next message on. nil: the transport
 	// cannot, as API Gateway, which asks its authorizer once.

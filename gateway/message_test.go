@@ -34,12 +34,16 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// What has no route gets exactly API Gateway's answer, and the socket stays.
+// What has no route gets API Gateway's answer, with the action and the ref that
+// it had, and the socket stays.
 func TestForbiddenFrame(t *testing.T) {
 	e := start(t, config{})
 	c, row := e.dial("ann")
+	had := map[string]string{
+		`{"action":"nonesuch"}`: `,"action":"nonesuch"`, `{"action":"nonesuch","ref":"7"}`: `,"action":"nonesuch","ref":"7"`,
+	}
 	for _, body := range []string{
-		`{"action":"nonesuch"}`, `{"no":"action"}`, `{"action":7}`, `{"action":null}`, `{"action":""}`,
+		`{"action":"nonesuch"}`, `{"action":"nonesuch","ref":"7"}`, `{"no":"action"}`, `{"action":7}`, `{"action":null}`, `{"action":""}`,
 		`not json`, ``, `[]`, `"action"`, `{"action":"ping"`, `{"action":"ping"} x`,
 	} {
 		c.Send(wstest.Text(body))
@@ -48,7 +52,7 @@ func TestForbiddenFrame(t *testing.T) {
 		if err := json.Unmarshal([]byte(got), &reply); err != nil {
 			t.Fatal(err)
 		}
-		want := fmt.Sprintf(`{"message":"Forbidden","connectionId":%q,"requestId":%q}`, row.ID, reply.RequestID)
+		want := fmt.Sprintf(`{"message":"Forbidden","connectionId":%q,"requestId":%q%s}`, row.ID, reply.RequestID, had[body])
 		if got != want || reply.RequestID == "" {
 			t.Errorf("%s: reply is %s, want %s", body, got, want)
 		}

@@ -116,11 +116,11 @@ func TestTokenExpires(t *testing.T) {
 	alive(t, c)
 	e.pass(time.Second)
 	c.ExpectText(`{"type":"closing","code":"token_expired","message":"the token has expired; connect again with a new one"}`)
-	if reason := c.ExpectClose(1008); reason != "token expired" {
+	if reason := c.ExpectClose(4003); reason != "token expired" {
 		t.Errorf("reason is %q", reason)
 	}
 	_ = c.Close()
-	e.expectEnd(row, 1008)
+	e.expectEnd(row, 4003)
 }
 
 // Half a frame, then silence: this socket is closed, others are not.

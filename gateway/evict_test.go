@@ -28,11 +28,11 @@ func TestEviction(t *testing.T) {
 	e.clock.Advance(time.Second)
 	third, _ := e.dial("ann")
 	first.ExpectText(`{"type":"closing","code":"replaced","message":"a newer connection took this one's place"}`)
-	if reason := first.ExpectClose(1008); reason != "replaced by a newer connection" {
+	if reason := first.ExpectClose(4002); reason != "replaced by a newer connection" {
 		t.Errorf("reason is %q", reason)
 	}
 	_ = first.Close()
-	e.expectEnd(firstRow, 1008)
+	e.expectEnd(firstRow, 4002)
 	alive(t, second)
 	alive(t, third)
 	alive(t, bob)
@@ -49,7 +49,7 @@ func TestClosedWhileOpening(t *testing.T) {
 		"evicted": {func(e *env, _ sumu.Connection) {
 			c := wstest.Dial(e.t, e.srv.URL+"/?user=ann")
 			e.t.Cleanup(func() { alive(e.t, c) })
-		}, 1008, "replaced"},
+		}, 4002, "replaced"},
 		"kicked": {func(e *env, row sumu.Connection) {
 			if n, err := sumu.Kick(context.Background(), e.store, e.gw, "ann"); n != 1 || err != nil {
 				e.t.Errorf("kicked %d (%v)", n, err)
@@ -57,7 +57,7 @@ func TestClosedWhileOpening(t *testing.T) {
 			if err := e.gw.Disconnect(context.Background(), row); !errors.Is(err, sumu.ErrGone) {
 				e.t.Errorf("closed again: %v, want ErrGone", err)
 			}
-		}, 1000, ""},
+		}, 4001, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var e *env
@@ -108,7 +108,7 @@ func TestEvictionOfMany(t *testing.T) {
 		})
 	}
 	for range devices - 2 {
-		if end := receive(t, e.ended); end.reason.Code != 1008 {
+		if end := receive(t, e.ended); end.reason.Code != 4002 {
 			t.Errorf("%+v ended", end)
 		}
 	}

@@ -94,9 +94,9 @@ func TestRefresh(t *testing.T) {
 			if got := c.Expect(ws.Text); !strings.HasPrefix(got, `{"type":"closing","code":"token_expired"`) {
 				t.Errorf("the last frame is %s", got)
 			}
-			c.ExpectClose(1008)
+			c.ExpectClose(4003)
 			_ = c.Close()
-			e.expectEnd(row, 1008)
+			e.expectEnd(row, 4003)
 		})
 	}
 }
@@ -111,9 +111,9 @@ func TestRefreshIsRefused(t *testing.T) {
 	}
 	e.pass(90 * time.Second)
 	c.Expect(ws.Text)
-	c.ExpectClose(1008)
+	c.ExpectClose(4003)
 	_ = c.Close()
-	e.expectEnd(row, 1008)
+	e.expectEnd(row, 4003)
 }
 
 // Tokens are replaced from several goroutines while the wheel turns, messages
@@ -152,10 +152,10 @@ func TestRefreshRaces(t *testing.T) {
 	alive(t, c)
 	e.pass(time.Second)
 	c.Expect(ws.Text)
-	c.ExpectClose(1008)
+	c.ExpectClose(4003)
 	setIdentity(sumu.Identity{UserID: "ann"}) // Too late, and harmless.
 	_ = c.Close()
-	e.expectEnd(row, 1008)
+	e.expectEnd(row, 4003)
 	setIdentity(sumu.Identity{UserID: "ann"})
 }
 
@@ -176,9 +176,9 @@ func TestExpiryOfASlowReader(t *testing.T) {
 	if got := c.Expect(ws.Text); !strings.Contains(got, "token_expired") {
 		t.Errorf("the last frame is %.100s", got)
 	}
-	c.ExpectClose(1008)
+	c.ExpectClose(4003)
 	_ = c.Close()
-	e.expectEnd(row, 1008)
+	e.expectEnd(row, 4003)
 }
 
 func TestKick(t *testing.T) {
@@ -199,7 +199,9 @@ func TestKick(t *testing.T) {
 		if got := c.Expect(ws.Text); !strings.HasPrefix(got, `{"type":"closing","code":"kicked"`) {
 			t.Errorf("the last frame is %s", got)
 		}
-		c.ExpectClose(1000)
+		if reason := c.ExpectClose(4001); reason != "kicked" { // Not 1000: who reconnects would be back at once.
+			t.Errorf("the reason is %q", reason)
+		}
 		_ = c.Close()
 	}
 	ended := map[string]bool{}
@@ -242,7 +244,7 @@ func TestRenewalDoesNotDelayExpiry(t *testing.T) {
 	alive(t, c)
 	e.pass(30 * time.Second)
 	c.Expect(ws.Text)
-	c.ExpectClose(1008)
+	c.ExpectClose(4003)
 	_ = c.Close()
-	e.expectEnd(row, 1008)
+	e.expectEnd(row, 4003)
 }

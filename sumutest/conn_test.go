@@ -147,14 +147,14 @@ func TestConnIsToldWhyItIsClosed(t *testing.T) {
 	first := env.Connect(t, "ann")
 	env.Clock.Advance(time.Second)
 	second := env.Connect(t, "ann")
-	if code, _ := first.Closed(t); code != 1008 {
-		t.Errorf("replaced with %d, want 1008", code)
+	if code, _ := first.Closed(t); code != 4002 {
+		t.Errorf("replaced with %d, want 4002", code)
 	}
 	if n, err := sumu.Kick(t.Context(), env.Store, env.Sender, "ann"); n != 1 || err != nil {
 		t.Fatalf("kicked %d: %v", n, err)
 	}
-	if code, _ := second.Closed(t); code != 1000 {
-		t.Errorf("kicked with %d, want 1000", code)
+	if code, _ := second.Closed(t); code != 4001 {
+		t.Errorf("kicked with %d, want 4001", code)
 	}
 	for code, c := range map[string]*sumutest.Conn{"replaced": first, "kicked": second} {
 		if got := c.Received(); len(got) != 1 || !strings.Contains(got[0], `"code":"`+code+`"`) {

@@ -144,8 +144,8 @@ func TestEnvClockClosesExpiredConnections(t *testing.T) {
 	env := sumutest.New(t)
 	ann := env.Connect(t, "ann")
 	env.Clock.Advance(2*time.Hour - time.Second)
-	if code, reason := ann.Closed(t); code != 1008 {
-		t.Errorf("closed with %d %q; want 1008", code, reason)
+	if code, reason := ann.Closed(t); code != 4003 {
+		t.Errorf("closed with %d %q; want 4003", code, reason)
 	}
 	if live, err := env.Store.HasLive(t.Context(), "ann"); live || err != nil {
 		t.Errorf("ann is live: %v, %v", live, err)

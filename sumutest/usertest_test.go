@@ -144,7 +144,7 @@ func TestAuctionLetsNobodyElseIn(t *testing.T) {
 	}
 	ann := env.Connect(t, "ann")
 	env.Clock.Advance(time.Hour + time.Minute) // Her token has expired.
-	if code, _ := ann.Closed(t); code != 1008 {
+	if code, _ := ann.Closed(t); code != 4003 {
 		t.Errorf("closed with %d", code)
 	}
 }

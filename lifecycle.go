@@ -122,7 +122,8 @@ func (a *App) checkRevoked(ctx context.Context, id Identity) error {
 
 // Kick closes the connections of a user, wherever their sockets are, and
 // returns how many there were. If d is a [Sender] too, as gateways are, their
-// clients are told why first; see [ClosingFrame]. The row of a connection that
+// clients are told why first; see [ClosingFrame]; if it is a
+// [ReasonDisconnecter], they are closed with [CloseKicked]. The row of a connection that
 // is gone already is removed. One that cannot be closed does not stop the
 // others; the errors are joined. The user may connect again: see [Revoke].
 func Kick(ctx context.Context, store Store, d Disconnecter, userID string) (closed int, err error) {
@@ -139,7 +140,7 @@ func Kick(ctx context.Context, store Store, d Disconnecter, userID string) (clos
 		if s, ok := d.(Sender); ok {
 			_ = s.Post(ctx, c, last) // A courtesy: it is closed anyhow.
 		}
-		switch err := d.Disconnect(ctx, c); {
+		switch err := disconnectFor(ctx, d, c, DisconnectReason{Code: CloseKicked, Text: "kicked"}); {
 		case err == nil:
 			closed++
 		case errors.Is(err, ErrGone):
@@ -154,13 +155,21 @@ func Kick(ctx context.Context, store Store, d Disconnecter, userID string) (clos
 	return closed, nil
 }
 
+func disconnectFor(ctx context.Context, d Disconnecter, c Connection, reason DisconnectReason) error {
+	if r, ok := d.(ReasonDisconnecter); ok {
+		return r.DisconnectFor(ctx, c, reason)
+	}
+	return d.Disconnect(ctx, c)
+}
+
 // ClosingFrame is the last frame before the server closes a connection, for
-// clients that cannot see why it was closed:
+// clients that cannot see why it was closed, as behind API Gateway:
 //
 //	{"type":"closing","code":"token_expired","message":"…"}
 //
 // The codes are token_expired, kicked and replaced (by a newer connection of
-// the same user).
+// the same user). On one's own servers the close frame behind it says the same:
+// [CloseTokenExpired], [CloseKicked], [CloseReplaced].
 func ClosingFrame(code, message string) []byte {
 	return mustJSON(struct {
 		Type    string `json:"type"`

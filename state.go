@@ -85,3 +85,43 @@ type Disconnecter interface {
 	// it is no more: its row is then the caller's to remove.
 	Disconnect(ctx context.Context, c Connection) error
 }
+
+// Close codes of what this module ends on purpose, from the range that RFC 6455
+// leaves to applications, so that a client can tell by the code alone whether to
+// come back. API Gateway sets its own: 1000 for what is closed through it.
+const (
+	// CloseKicked: [Kick] closed it. To connect again without being asked to
+	// is to make it useless.
+	CloseKicked = 4001
+	// CloseReplaced: a newer connection of the user took its place
+	// ([AppOptions.EvictOldest]). To connect again would close that one.
+	CloseReplaced = 4002
+	// CloseTokenExpired: connect again with a new token.
+	CloseTokenExpired = 4003
+)
+
+// ReasonDisconnecter is a [Disconnecter] that can tell the client why. [Kick]
+// uses it where there is one.
+type ReasonDisconnecter interface {
+	Disconnecter
+	// DisconnectFor closes the socket of a connection with the reason's code,
+	// 4000 to 4999, and text, at most 123 bytes of UTF-8; ErrInvalid is
+	// returned for another. Where the platform sets the code itself, as API
+	// Gateway does, it is Disconnect.
+	DisconnectFor(ctx context.Context, c Connection, reason DisconnectReason) error
+}
+
+// maxCloseText is what a close frame has room for behind its code (RFC 6455, 5.5).
+const maxCloseText = 123
+
+// ValidateClose returns ErrInvalid unless [ReasonDisconnecter.DisconnectFor]
+// takes the reason.
+func (r DisconnectReason) ValidateClose() error {
+	switch {
+	case r.Code < 4000 || r.Code > 4999:
+		return invalid("close code is %d; it must be 4000 to 4999", r.Code)
+	case len(r.Text) > maxCloseText || !utf8.ValidString(r.Text):
+		return invalid("close reason is not at most %d bytes of UTF-8", maxCloseText)
+	}
+	return nil
+}

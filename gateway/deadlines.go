@@ -20,7 +20,7 @@ func (s *socket) due(now int64, stall bool) (next int64, renew bool) {
 	if conn, _ := s.who(); !conn.AuthExpiresAt.IsZero() {
 		at := conn.AuthExpiresAt.UnixMilli()
 		if now >= at {
-			s.close(ws.ClosePolicy, "token expired",
+			s.close(sumu.CloseTokenExpired, "token expired",
 				closingFrame("token_expired", "the token has expired; connect again with a new one"))
 			return 0, false
 		}

@@ -28,12 +28,12 @@
 //	idle, too old    closed with 1001 after IdleTimeout, MaxAge; by default
 //	                 neither
 //	token expired    a frame {"type":"closing","code":"token_expired",…}, then
-//	                 closed with 1008; the action "refresh" moves the expiry
+//	                 closed with 4003; the action "refresh" moves the expiry
 //	                 ([sumu.AppOptions.Refresh])
 //	replaced         by a newer connection ([sumu.AppOptions.EvictOldest]): a
-//	                 closing frame "replaced", then closed with 1008
+//	                 closing frame "replaced", then closed with 4002
 //	kicked           by [sumu.Kick]: a closing frame "kicked", then closed with
-//	                 1000, as by any call of Disconnect
+//	                 4001; by any other call of Disconnect with 1000
 //	no reader        reset after WriteTimeout, when not one byte moves
 //	end              the row is removed once, with the close code of whoever
 //	                 closed first: 1005 for a close frame without a code, 1006
@@ -92,7 +92,7 @@
 //	* idle                                 | closed after 10 min               | the same, 1001; IdleTimeout              | TestIdleTimeout
 //	* pings                                | none                              | none; PingInterval                       | TestNoPings
 //	* age                                  | closed after 2 h                  | the same, 1001; MaxAge                   | TestMaxAge
-//	! token expires                        | the connection stays              | closing frame, 1008                      | TestTokenExpires
+//	! token expires                        | the connection stays              | closing frame, 4003                      | TestTokenExpires
 //	! new token on an open connection      | not possible                      | the action "refresh"                     | TestRefresh
 //	  $disconnect                          | status code and reason            | sumu.DisconnectReason, the same          | TestClientCloses
 //	  client vanishes                      | 1006                              | the same                                 | TestClientVanishes

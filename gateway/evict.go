@@ -5,12 +5,13 @@ import (
 	"errors"
 
 	"github.com/sumu-live/sumu"
-	"github.com/sumu-live/sumu/internal/ws"
 )
 
 // maxEvictions bounds how many requests to connect have others' sockets closed
 // at a time.
 const maxEvictions = 32
+
+var replaced = sumu.DisconnectReason{Code: sumu.CloseReplaced, Text: "replaced by a newer connection"}
 
 // evict closes the sockets whose place a new connection took. Their rows are
 // gone already.
@@ -18,7 +19,7 @@ func (g *Gateway) evict(evicted []sumu.Connection) {
 	var elsewhere []sumu.Connection
 	for _, c := range evicted {
 		ours := g.hub.close(c.ID, &ending{
-			ws.ClosePolicy, "replaced by a newer connection",
+			replaced.Code, replaced.Text,
 			[][]byte{closingFrame("replaced", "a newer connection took this one's place")},
 		})
 		if !ours && c.Endpoint != g.endpoint && g.opts.Nodes != nil {
@@ -48,7 +49,11 @@ func (g *Gateway) evictElsewhere(c sumu.Connection) {
 			_ = sender.Post(ctx, c, p) // A courtesy: it is closed anyhow.
 		}
 	}
-	if err := g.opts.Nodes.Disconnect(ctx, c); err != nil && !errors.Is(err, sumu.ErrGone) {
+	disconnect := g.opts.Nodes.Disconnect
+	if r, ok := g.opts.Nodes.(sumu.ReasonDisconnecter); ok {
+		disconnect = func(ctx context.Context, c sumu.Connection) error { return r.DisconnectFor(ctx, c, replaced) }
+	}
+	if err := disconnect(ctx, c); err != nil && !errors.Is(err, sumu.ErrGone) {
 		g.opts.Logger.Warn("an evicted connection's socket was not closed; it has no row any more",
 			"connection", c.ID, "endpoint", c.Endpoint, "err", err)
 	}

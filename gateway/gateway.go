@@ -52,8 +52,8 @@ type Gateway struct {
 }
 
 var (
-	_ sumu.Sender       = (*Gateway)(nil)
-	_ sumu.Disconnecter = (*Gateway)(nil)
+	_ sumu.Sender             = (*Gateway)(nil)
+	_ sumu.ReasonDisconnecter = (*Gateway)(nil)
 )
 
 const (

@@ -212,12 +212,25 @@ func (g *Gateway) info(id string) (connectionInfo, error) {
 // is just being opened, as soon as it is. Of c it uses the ID alone. ErrGone is
 // returned when it is not open here.
 func (g *Gateway) Disconnect(_ context.Context, c sumu.Connection) error {
-	return g.disconnect(c.ID)
+	return g.disconnect(c.ID, sumu.DisconnectReason{})
 }
 
-func (g *Gateway) disconnect(id string) error {
-	if !g.hub.close(id, &ending{code: ws.CloseNormal, text: "Connection closed by the backend"}) {
+// disconnect closes with 1000 for the zero reason.
+func (g *Gateway) disconnect(id string, reason sumu.DisconnectReason) error {
+	if reason.Code == 0 {
+		reason = sumu.DisconnectReason{Code: ws.CloseNormal, Text: "Connection closed by the backend"}
+	}
+	if !g.hub.close(id, &ending{code: reason.Code, text: reason.Text}) {
 		return &sumu.Error{Op: "disconnect " + id, Kind: sumu.ErrGone}
 	}
 	return nil
+}
+
+// DisconnectFor is Disconnect with a close code, 4000 to 4999, and a reason;
+// see [sumu.ReasonDisconnecter].
+func (g *Gateway) DisconnectFor(_ context.Context, c sumu.Connection, reason sumu.DisconnectReason) error {
+	if err := reason.ValidateClose(); err != nil {
+		return &sumu.Error{Op: "disconnect " + c.ID, Err: err}
+	}
+	return g.disconnect(c.ID, reason)
 }

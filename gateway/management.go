@@ -22,7 +22,8 @@ type connections interface {
 	// info returns ErrGone when there is no such socket.
 	info(id string) (connectionInfo, error)
 	// disconnect returns ErrGone when there is no such socket.
-	disconnect(id string) error
+	// With the zero reason it closes with 1000.
+	disconnect(id string, reason sumu.DisconnectReason) error
 	// possible reports whether there can be a socket of this id.
 	possible(id string) bool
 }
@@ -33,7 +34,9 @@ type connections interface {
 //
 //	POST   …/@connections/{id}   body: the message, at most 128 KB of UTF-8 -> 200
 //	GET    …/@connections/{id}   -> 200 {"connectedAt":…,"identity":{"sourceIp":…,"userAgent":…},"lastActiveAt":…}
-//	DELETE …/@connections/{id}   closes the socket -> 204
+//	DELETE …/@connections/{id}   closes the socket with 1000 -> 204; this module's
+//	                             senders give another code and reason, in a body
+//	                             {"code":4001,"reason":"kicked"}
 //	POST   …/@connections        a batch, for this module's senders; see below
 //
 // It is a handler of its own, so that it can listen where clients do not reach.
@@ -204,7 +207,7 @@ func (m *management) act(w http.ResponseWriter, r *http.Request, body []byte) er
 	case http.MethodGet:
 		return m.info(w, id)
 	case http.MethodDelete:
-		return m.disconnect(w, id)
+		return m.disconnect(w, id, body)
 	}
 	return errMethod
 }
@@ -273,8 +276,12 @@ func (m *management) info(w http.ResponseWriter, id string) error {
 	return nil
 }
 
-func (m *management) disconnect(w http.ResponseWriter, id string) error {
-	if err := m.conns.disconnect(id); err != nil {
+func (m *management) disconnect(w http.ResponseWriter, id string, body []byte) error {
+	reason, err := nodeapi.DecodeReason(body)
+	if err != nil {
+		return batchError(err)
+	}
+	if err := m.conns.disconnect(id, reason); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

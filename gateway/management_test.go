@@ -35,6 +35,7 @@ func TestManagementActs(t *testing.T) {
 			"info c1=",
 		},
 		{"DELETE", "https://gw/prod/@connections/c1%3D", "", 204, "", "disconnect c1="},
+		{"DELETE", "https://gw/prod/@connections/c1%3D", `{"code":4001,"reason":"kicked"}`, 204, "", "disconnect c1= 4001 kicked"},
 	} {
 		t.Run(tt.method+" "+tt.url, func(t *testing.T) {
 			b := newBench(testCreds)
@@ -65,6 +66,7 @@ func TestManagementRefusesWhatCannotBe(t *testing.T) {
 		{"id not UTF-8", "GET", "/@connections/%ff", "", 400, "BadRequestException", "Invalid connectionId"},
 		{"id too long", "DELETE", "/@connections/" + long, "", 400, "BadRequestException", "Invalid connectionId"},
 		{"payload not UTF-8", "POST", "/@connections/c", "a\xffb", 400, "BadRequestException", "UTF-8"},
+		{"a reason that is none", "DELETE", "/@connections/c", `{"code":1000}`, 400, "BadRequestException", "4000 to 4999"},
 		{"other method", "PUT", "/@connections/c", "x", 405, "MethodNotAllowedException", "POST"},
 		{"no @connections", "POST", "/prod/connections/c", "x", 403, "ForbiddenException", "@connections"},
 		{"@connections alone", "GET", "/prod/@connections", "", 403, "ForbiddenException", "@connections"},

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -57,7 +58,12 @@ func (h *fakeHub) info(id string) (connectionInfo, error) {
 	}, h.record(id, "info", id)
 }
 
-func (h *fakeHub) disconnect(id string) error { return h.record(id, "disconnect", id) }
+func (h *fakeHub) disconnect(id string, reason sumu.DisconnectReason) error {
+	if reason.Code != 0 {
+		return h.record(id, "disconnect", id, fmt.Sprint(reason.Code), reason.Text)
+	}
+	return h.record(id, "disconnect", id)
+}
 
 func (h *fakeHub) possible(id string) bool { return !strings.HasPrefix(id, "malformed") }
 

@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	_ sumu.Sender       = (*Recorder)(nil)
-	_ sumu.Disconnecter = (*Recorder)(nil)
+	_ sumu.Sender             = (*Recorder)(nil)
+	_ sumu.ReasonDisconnecter = (*Recorder)(nil)
 )
 
 // Recorder is a [sumu.Sender] and [sumu.Disconnecter] that records what it is
@@ -95,12 +95,27 @@ func (r *Recorder) open(c sumu.Connection) error {
 // Disconnect implements [sumu.Disconnecter]. ErrUnsupported is returned when
 // there is a Sender that is none.
 func (r *Recorder) Disconnect(ctx context.Context, c sumu.Connection) error {
+	return r.disconnect(c, func(d sumu.Disconnecter) error { return d.Disconnect(ctx, c) })
+}
+
+// DisconnectFor implements [sumu.ReasonDisconnecter]: it is Disconnect when the
+// Sender is none.
+func (r *Recorder) DisconnectFor(ctx context.Context, c sumu.Connection, reason sumu.DisconnectReason) error {
+	return r.disconnect(c, func(d sumu.Disconnecter) error {
+		if with, ok := d.(sumu.ReasonDisconnecter); ok {
+			return with.DisconnectFor(ctx, c, reason)
+		}
+		return d.Disconnect(ctx, c)
+	})
+}
+
+func (r *Recorder) disconnect(c sumu.Connection, through func(sumu.Disconnecter) error) error {
 	if r.Sender != nil {
 		d, ok := r.Sender.(sumu.Disconnecter)
 		if !ok {
 			return &sumu.Error{Op: "disconnect " + c.ID, Kind: sumu.ErrUnsupported}
 		}
-		if err := d.Disconnect(ctx, c); err != nil {
+		if err := through(d); err != nil {
 			return err
 		}
 	}

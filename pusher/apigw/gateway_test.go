@@ -218,3 +218,27 @@ func TestPushThroughGateway(t *testing.T) {
 		}
 	}
 }
+
+// A node is told with which code to close; what is not one gets what API
+// Gateway knows, a DELETE without a body.
+func TestKickThroughANode(t *testing.T) {
+	for code, nodes := range map[int][]string{sumu.CloseKicked: {"127.0.0.1:*"}, ws.CloseNormal: nil} {
+		l := newLive(t, false)
+		client, row := l.connect(t, "ann")
+		row.Endpoint = l.api.URL + "/prod"
+		if err := l.store.Put(t.Context(), row); err != nil {
+			t.Fatal(err)
+		}
+		s := l.sender(t, func(o *apigw.Options) { o.NodeHosts = nodes })
+		if n, err := sumu.Kick(t.Context(), l.store, s, "ann"); n != 1 || err != nil {
+			t.Fatalf("kicked %d: %v", n, err)
+		}
+		if got := client.Expect(ws.Text); !strings.Contains(got, "kicked") {
+			t.Errorf("the last frame is %s", got)
+		}
+		client.ExpectClose(code)
+		if err := s.DisconnectFor(t.Context(), row, sumu.DisconnectReason{Code: 1000}); kindOf(err) != sumu.ErrInvalid {
+			t.Errorf("with 1000: %v", err)
+		}
+	}
+}

@@ -111,8 +111,8 @@ type Sender struct {
 }
 
 var (
-	_ sumu.BatchSender  = (*Sender)(nil)
-	_ sumu.Disconnecter = (*Sender)(nil)
+	_ sumu.BatchSender        = (*Sender)(nil)
+	_ sumu.ReasonDisconnecter = (*Sender)(nil)
 )
 
 // isRegion tells whether s may be a region: lower-case letters and digits with

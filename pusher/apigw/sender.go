@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/nodeapi"
 )
 
 // Post sends the payload to the connection, once. It returns nil when the
@@ -30,6 +31,26 @@ func (s *Sender) Post(ctx context.Context, c sumu.Connection, p *sumu.Payload) e
 // to remove. Other errors are those of Post.
 func (s *Sender) Disconnect(ctx context.Context, c sumu.Connection) error {
 	k := call{method: methodDelete, c: c, hash: emptyHash}
+	if err := s.call(ctx, &k); err != nil {
+		return &sumu.Error{Op: "disconnect " + c.ID, Err: err}
+	}
+	return nil
+}
+
+// DisconnectFor is Disconnect with a close code and a reason; see
+// [sumu.ReasonDisconnecter]. Only a node, one of [Options.NodeHosts], can set
+// them: API Gateway closes with 1000, whatever the reason.
+func (s *Sender) DisconnectFor(ctx context.Context, c sumu.Connection, reason sumu.DisconnectReason) error {
+	if err := reason.ValidateClose(); err != nil {
+		return &sumu.Error{Op: "disconnect " + c.ID, Err: err}
+	}
+	e, err := s.endpoint(c.Endpoint)
+	if err != nil || !e.node {
+		return s.Disconnect(ctx, c)
+	}
+	body := nodeapi.EncodeReason(reason)
+	hash, _ := payloadHash(body).(string)
+	k := call{method: methodDelete, c: c, data: body, hash: hash}
 	if err := s.call(ctx, &k); err != nil {
 		return &sumu.Error{Op: "disconnect " + c.ID, Err: err}
 	}

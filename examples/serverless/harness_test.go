@@ -61,7 +61,7 @@ type stack struct {
 	authorizer, websocket, pusher, presence, backend *function
 }
 
-func newStack(t *testing.T) *stack {
+func newStack(t *testing.T, more ...string) *stack {
 	dynamo, fauxqs := components.Dynoxide(t), components.Fauxqs(t)
 	iss, err := issuer.New("ES256")
 	if err != nil {
@@ -109,6 +109,7 @@ func newStack(t *testing.T) *stack {
 		"SUMU_PRESENCE_TOPIC_ARN=" + *topic.TopicArn, "SUMU_CHECKS_QUEUE_URL=" + s.urls["checks"], "SUMU_PRESENCE_GRACE=0s",
 		"SUMU_REQUESTS_QUEUE_URL=" + s.urls["requests"], "SUMU_MANAGEMENT_HOSTS=" + host, "SUMU_MANAGEMENT_ENDPOINT=" + management.URL + "/prod",
 	}
+	vars = append(vars, more...)
 	// Of the authorizer alone: a websocket that has them verifies tokens itself.
 	tokens := []string{"JWT_ISSUER_JWKS_URI=" + provider.URL + issuer.Path, "JWT_ISSUER=" + provider.URL, "JWT_AUTHORIZED_AUDIENCES=chat"}
 	for name, into := range map[string]**function{

@@ -1,8 +1,12 @@
 package serverless_test
 
 import (
+	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/sumu-live/sumu/internal/snippets"
 )
 
 // The five binaries, with DynamoDB, SQS and SNS between them: from a token to
@@ -60,5 +64,36 @@ func TestStack(t *testing.T) {
 
 	if out := ask(t, s.presence, map[string]string{"detail-type": "Scheduled Event", "source": "aws.events"}); out != "null" {
 		t.Errorf("schedule: %s", out)
+	}
+}
+
+// What clients of the original stacks send works as it is.
+func TestSnippets(t *testing.T) {
+	s := newStack(t, "SUMU_OPEN=true", "SUMU_DEFAULT_CHANNEL=default")
+	ann := s.authorize("ann")
+	if out := s.socket("CONNECT", "ann", "", ann); !strings.Contains(out, `"statusCode":200`) {
+		t.Fatalf("$connect: %s", out)
+	}
+	var frames []string
+	err := snippets.Run(func(frame string) {
+		var answer struct{ Body string }
+		if err := json.Unmarshal([]byte(s.socket("MESSAGE", "ann", frame, ann)), &answer); err != nil {
+			t.Fatal(err)
+		}
+		frames = append(frames, answer.Body)
+		if strings.Contains(frame, "submitIotEvent") {
+			s.drain("requests", s.pusher, 3) // With the two messages to channels before it.
+			frames = append(frames, strings.Split(s.posted.of("c-ann"), "\n")...)
+		}
+	}, func() (string, error) {
+		if len(frames) == 0 {
+			return "", errors.New("nothing comes")
+		}
+		next := frames[0]
+		frames = frames[1:]
+		return next, nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu/internal/leak"
+	"github.com/sumu-live/sumu/internal/snippets"
 	"github.com/sumu-live/sumu/internal/testlog"
+	"github.com/sumu-live/sumu/internal/ws"
 	"github.com/sumu-live/sumu/internal/ws/wstest"
 )
 
@@ -98,6 +100,13 @@ func TestLocal(t *testing.T) {
 	}
 	_ = answer.Body.Close()
 	client.ExpectText(`"Hello"`)
+	err = snippets.Run(
+		func(frame string) { client.Send(wstest.Text(frame)) },
+		func() (string, error) { return client.Expect(ws.Text), nil },
+	)
+	if err != nil {
+		t.Error(err)
+	}
 	_ = client.Close()
 	cancel()
 	if err := <-ended; err != nil {

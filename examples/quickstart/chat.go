@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -32,6 +33,9 @@ type chat struct {
 //	{"type":"chat","to":"others","text":"Hello","key":"5f1d"}
 //	{"type":"chat","to":{"users":["bob"]},"text":"Hello","key":"5f1e"}
 //	{"type":"who"}
+//
+// Anything else is what a client of your own may publish or send: an echo goes
+// back to its device.
 type request struct {
 	Type string          `json:"type"`
 	To   json.RawMessage `json:"to"`
@@ -45,16 +49,33 @@ type request struct {
 // or error frame.
 func (c *chat) receive(ctx context.Context, m sumu.BackendMessage) error {
 	var r request
-	if err := json.Unmarshal(m.Body, &r); err != nil {
+	err := json.Unmarshal(m.Body, &r)
+	switch {
+	case r.Type == "who":
+		return c.who(ctx, m)
+	case r.Type != "chat":
+		return c.echo(ctx, m)
+	case err != nil:
 		return invalid("message is not an object with type, to, text and key")
 	}
-	switch r.Type {
-	case "chat":
-		return c.say(ctx, m, r)
-	case "who":
-		return c.who(ctx, m)
+	return c.say(ctx, m, r)
+}
+
+// echo shows that a message has come to the backend and back.
+func (c *chat) echo(ctx context.Context, m sumu.BackendMessage) error {
+	n, err := notify.ToConnections(struct {
+		Type    string          `json:"type"`
+		Message json.RawMessage `json:"message"`
+	}{"echo", m.Body}, device(m))
+	if err != nil {
+		return err
 	}
-	return invalid("message.type is not one of chat, who")
+	return c.send(ctx, m, n)
+}
+
+// device is where a message came from.
+func device(m sumu.BackendMessage) sumu.ConnectionRef {
+	return sumu.ConnectionRef{UserID: m.UserID, ConnectionID: m.ConnectionID}
 }
 
 // say passes a message on, to those whom the sender chose.
@@ -101,7 +122,9 @@ func (m message) address() (sumu.Notification, error) {
 		Users []string `json:"users"`
 	}
 	err := json.Unmarshal(m.To, &named)
-	if err != nil || len(named.Users) == 0 || len(named.Users) > maxNamed || slices.Contains(named.Users, "") {
+	// No name here holds U+FFFD, as which half of a surrogate pair is read.
+	nobody := func(name string) bool { return name == "" || strings.ContainsRune(name, utf8.RuneError) }
+	if err != nil || len(named.Users) == 0 || len(named.Users) > maxNamed || slices.ContainsFunc(named.Users, nobody) {
 		return sumu.Notification{}, invalid(`message.to is not "everyone", "others" or {"users":[1 to %d names]}`, maxNamed)
 	}
 	// The sender's own pages show what was said as well.
@@ -132,7 +155,7 @@ func (c *chat) who(ctx context.Context, m sumu.BackendMessage) error {
 		}
 		answer.Users = append(answer.Users, user{row.UserID, row.Version})
 	}
-	n, err := notify.ToConnections(answer, sumu.ConnectionRef{UserID: m.UserID, ConnectionID: m.ConnectionID})
+	n, err := notify.ToConnections(answer, device(m))
 	if err != nil {
 		return err
 	}

@@ -54,12 +54,11 @@ type server struct {
 	issuer  *issuer.Issuer
 }
 
-// everybody is what every token allows here, beside connecting. Yours name
-// claims, such as "room.{claims.org}.*": who is in which organisation then
-// decides who gets into which room.
+// everybody is what every token allows here, beside connecting: any channel and
+// any event. Yours name claims, such as "room.{claims.org}.*": who is in which
+// organisation then decides who gets into which room.
 var everybody = sumu.Grants{
-	{Pattern: "room.*", Verbs: []sumu.Verb{sumu.VerbJoin, sumu.VerbPost}},
-	{Pattern: "Click", Verbs: []sumu.Verb{sumu.VerbSubscribe, sumu.VerbPost}},
+	{Pattern: "*", Verbs: []sumu.Verb{sumu.VerbJoin, sumu.VerbPost, sumu.VerbSubscribe}},
 }
 
 // newServer ties the parts together.
@@ -96,7 +95,7 @@ func newServer(log *slog.Logger) (*server, error) {
 
 	// From the backend to clients: a queue, and what delivers from it. The queue
 	// tries again by itself, so that a slow client does not hold up the rest.
-	push, err := pusher.New(store, gw, func(o *pusher.Options) { o.Tries = 1 })
+	push, err := pusher.New(store, gw, func(o *pusher.Options) { o.Tries, o.RequireEveryone = 1, true })
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +107,11 @@ func newServer(log *slog.Logger) (*server, error) {
 	// From clients to the backend.
 	backend := &chat{client: client, presence: store}
 	app.Handle("publish", sumu.ToBackend("apigw.route.publish", backend.receive))
+	app.Handle("send", sumu.ToBackend("apigw.route.send", backend.receive))
 
-	// From clients to each other: rooms to join, and events to subscribe to.
-	rooms, err := channels.New(store, client)
+	// From clients to each other: rooms to join, one that all are in, and events
+	// to subscribe to.
+	rooms, err := channels.New(store, client, func(o *channels.Options) { o.Default = channels.DefaultChannel })
 	if err != nil {
 		return nil, err
 	}

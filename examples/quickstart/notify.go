@@ -30,6 +30,7 @@ const (
 // It answers 202 with the notification's id once the queue has it, and 503 with
 // Retry-After when the queue is full: the backend is to send it again.
 //
+// Everybody is told with "everyone":true, and not by naming nobody.
 // With "channels":["room.kitchen"] it reaches those in a room, and
 // {"event":{"type":"Click","payload":{"color":"red"}}} those who have subscribed.
 //
@@ -43,6 +44,9 @@ func notifyHandler(client sumu.NotifyClient) http.HandlerFunc {
 		}
 		var n sumu.Notification
 		err := n.UnmarshalJSON(body)
+		if err == nil {
+			err = n.CheckExplicit() // Who forgets the users must not tell everybody.
+		}
 		var id string
 		if err == nil {
 			ctx, cancel := context.WithTimeout(r.Context(), maxWait)

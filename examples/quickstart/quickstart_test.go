@@ -187,7 +187,7 @@ func TestQuickstart(t *testing.T) {
 	}
 
 	// Nobody got more than was meant for them: the next thing is the notice.
-	if status, answer := p.post(t, "/notify", `{"exclude_users":["cem"],"data":{"type":"notice"}}`); status != 202 || answer["id"] == "" {
+	if status, answer := p.post(t, "/notify", `{"everyone":true,"exclude_users":["cem"],"data":{"type":"notice"}}`); status != 202 || answer["id"] == "" {
 		t.Errorf("POST /notify: %d %v", status, answer)
 	}
 	ann.expect(map[string]any{"type": "notice"})

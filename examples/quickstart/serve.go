@@ -90,7 +90,7 @@ func banner(out io.Writer, bound *net.TCPAddr) {
 Open it in two windows. To notify everyone from a backend:
 
   curl %[1]s/notify -H 'Content-Type: application/json' \
-    -d '{"data":{"type":"notice","text":"Hello"}}'
+    -d '{"everyone":true,"data":{"type":"notice","text":"Hello"}}'
 
 To reach one connection through the management API of API Gateway, with the AWS
 CLI version 2 (the page shows its connection's id beside the raw frames):

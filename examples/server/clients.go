@@ -10,8 +10,8 @@ import (
 )
 
 // attach has app handle what clients send: to each other in channels and by
-// events, as the grants of their tokens say, and to your backend with "send".
-// Your own handlers come here: app.Handle("publish", …).
+// events, as the grants of their tokens say, and to your backend with "send" and
+// "publish". Your own handlers come here: app.Handle("dance", …).
 func attach(s settings, app *sumu.App, store sumu.Store, client sumu.NotifyClient, queue sqsnotify.API) error {
 	rooms, err := channels.New(store, client, func(o *channels.Options) { o.Open = s.openChannels })
 	if err != nil {
@@ -28,6 +28,7 @@ func attach(s settings, app *sumu.App, store sumu.Store, client sumu.NotifyClien
 			return err
 		}
 		app.Handle("send", sumu.ToBackend("apigw.route.send", backend))
+		app.Handle("publish", sumu.ToBackend("apigw.route.publish", backend)) // Told apart by their source.
 	}
 	return errors.Join(rooms.Attach(app), feed.Attach(app))
 }

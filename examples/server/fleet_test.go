@@ -200,7 +200,7 @@ func TestFleet(t *testing.T) {
 			before += p.batches.Load()
 		}
 		used, sent := cpu(t, nodes), time.Now()
-		if status := nodes[0].notify(notifySecret, `{"data":`+text+`}`); status != 202 {
+		if status := nodes[0].notify(notifySecret, `{"everyone":true,"data":`+text+`}`); status != 202 {
 			t.Fatalf("POST /notify: %d", status)
 		}
 		var last time.Time

@@ -126,7 +126,7 @@ func newNode(s settings, cloud aws.Config, log *slog.Logger) (*node, error) {
 		log.Error("a notification is given up", "key", n.Key(), "err", reason)
 	}}
 	push, err := pusher.New(store, sender{own: gw, endpoint: gw.Endpoint(), remote: remote},
-		func(o *pusher.Options) { o.Observer = observer })
+		func(o *pusher.Options) { o.Observer, o.RequireEveryone = observer, s.requireEveryone })
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func TestBatch(t *testing.T) {
 	}
 	const n = 4
 	for i := range n {
-		if status := nodes[0].notify(notifySecret, fmt.Sprintf(`{"data":%d}`, i)); status != 202 {
+		if status := nodes[0].notify(notifySecret, fmt.Sprintf(`{"everyone":true,"data":%d}`, i)); status != 202 {
 			t.Fatalf("POST /notify: %d", status)
 		}
 		for _, c := range conns {

@@ -32,6 +32,8 @@ const (
 //
 //	curl http://127.0.0.1:8081/notify -H "Authorization: Bearer $SUMU_NOTIFY_SECRET" \
 //	  -d '{"users":["ann"],"data":{"type":"notice","text":"Hello"}}'
+//
+// Everybody is told with "everyone":true, and not by naming nobody.
 func notifyHandler(client sumu.NotifyClient, secret string) http.HandlerFunc {
 	want := sha256.Sum256([]byte(secret)) // Hashed: a comparison must not tell its length.
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -53,6 +55,9 @@ func notifyHandler(client sumu.NotifyClient, secret string) http.HandlerFunc {
 		}
 		var n sumu.Notification
 		err = n.UnmarshalJSON(body)
+		if err == nil {
+			err = n.CheckExplicit() // Who forgets the users must not tell everybody.
+		}
 		var id string
 		if err == nil {
 			ctx, cancel := context.WithTimeout(r.Context(), maxWait)

@@ -40,6 +40,7 @@ type settings struct {
 	grace                 time.Duration
 	messagesURL           string
 	openChannels          bool
+	requireEveryone       bool
 
 	jwksURL, issuer string
 	audiences       []string
@@ -73,6 +74,7 @@ func readSettings(lookup func(name string) (value string, ok bool)) (settings, e
 		grace:            e.duration("SUMU_PRESENCE_GRACE", 10*time.Second),
 		messagesURL:      e.optionalURL("SUMU_MESSAGES_QUEUE_URL"),
 		openChannels:     e.bool("SUMU_OPEN_CHANNELS"),
+		requireEveryone:  e.bool("SUMU_REQUIRE_EVERYONE"),
 		jwksURL:          e.url("JWT_ISSUER_JWKS_URI"),
 		issuer:           e.required("JWT_ISSUER"),
 		audiences:        e.list("JWT_AUTHORIZED_AUDIENCES", true),

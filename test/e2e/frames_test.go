@@ -43,8 +43,7 @@ func TestFramesThatAreAnswered(t *testing.T) {
 	}
 	for _, c := range []struct{ name, text, says string }{
 		{"no message", `{"action":"publish","ref":"1"}`, "message is missing"},
-		{"message a string", `{"action":"publish","ref":"1","message":"hi"}`, "not an object"},
-		{"unknown type", `{"action":"publish","ref":"1","message":{"type":"sing"}}`, "not one of chat, who"},
+		{"text a number", `{"action":"publish","ref":"1","message":{"type":"chat","to":"everyone","text":7,"key":"k"}}`, "not an object"},
 		{"to nobody", `{"action":"publish","ref":"1","message":{"type":"chat","to":{"users":[]},"text":"a","key":"k"}}`, "message.to"},
 		{"to missing", `{"action":"publish","ref":"1","message":{"type":"chat","text":"a","key":"k"}}`, "message.to"},
 		{"to a number", `{"action":"publish","ref":"1","message":{"type":"chat","to":7,"text":"a","key":"k"}}`, "message.to"},

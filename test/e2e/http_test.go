@@ -110,7 +110,7 @@ func TestForeignPages(t *testing.T) {
 		for k, v := range c.header {
 			header[k] = v
 		}
-		if r := request(t, "POST", p.URL+"/notify", `{"data":1}`, header); r.status != c.status {
+		if r := request(t, "POST", p.URL+"/notify", `{"everyone":true,"data":1}`, header); r.status != c.status {
 			t.Errorf("%s: %d %s; want %d", name, r.status, r.body, c.status)
 		}
 	}

@@ -37,6 +37,12 @@ func TestNotifyRefusesBadRequests(t *testing.T) {
 		{"a channel that cannot be", `{"channels":["room 42"],"data":1}`, 400, "white space"},
 		{"an event without a type", `{"event":{"payload":{}}}`, 400, "type is missing"},
 		{"a key in the wrong case", `{"Users":["x"],"data":1}`, 400, `did you mean "users"`},
+		{"nobody named", `{"data":1}`, 400, "nobody is named"},
+		{"an empty list of users", `{"users":[],"data":1}`, 400, "nobody is named"},
+		{"a misspelt target", `{"user":"ann","data":1}`, 400, `did you mean "users"`},
+		{"a target with a space", `{"users ":["ann"],"data":1}`, 400, `did you mean "users"`},
+		{"a misspelt exclusion", `{"everyone":true,"exclude_user":["ann"],"data":1}`, 400, `did you mean "exclude_users"`},
+		{"half a surrogate", `{"users":["\ud800"],"data":1}`, 400, "surrogate"},
 		{"a key twice", `{"users":["x"],"users":["y"],"data":1}`, 400, "twice"},
 		{"not JSON", `{"users"`, 400, "not valid JSON"},
 		{"not an object", `[]`, 400, "not a JSON object"},
@@ -53,7 +59,7 @@ func TestNotifyRefusesBadRequests(t *testing.T) {
 		}
 	}
 	// None of them reached anybody: what comes next is the first that is good.
-	notified(t, p, `{"data":{"type":"marker"}}`)
+	notified(t, p, `{"everyone":true,"data":{"type":"marker"}}`)
 	if m := witness.message(); m["type"] != "marker" {
 		t.Errorf("a refused notification was delivered: %v", m)
 	}
@@ -81,22 +87,21 @@ func TestNotifyTargets(t *testing.T) {
 		name, targets string
 		want          string // the names of those who get it, each once
 	}{
-		{"everyone", ``, "ann bob cem"},
-		{"an empty list of users", `"users":[],`, "ann bob cem"},
+		{"everyone", `"everyone":true,`, "ann bob cem"},
 		{"one", `"users":["bob"],`, "bob"},
 		{"duplicates", `"users":["ann","ann","ann"],"connections":[{"user_id":"ann","connection_id":"` + ids["ann"] + `"}],`, "ann"},
 		{"a connection", `"connections":[{"user_id":"cem","connection_id":"` + ids["cem"] + `"}],`, "cem"},
 		{"a connection of another user", `"connections":[{"user_id":"ann","connection_id":"` + ids["cem"] + `"}],`, ""},
-		{"all but one", `"exclude_users":["bob"],`, "ann cem"},
-		{"500 excluded", `"exclude_users":` + names(499, "ann") + `,`, "bob cem"},
+		{"all but one", `"everyone":true,"exclude_users":["bob"],`, "ann cem"},
+		{"500 excluded", `"everyone":true,"exclude_users":` + names(499, "ann") + `,`, "bob cem"},
 		{"10,000 users", `"users":` + names(9_999, "cem") + `,`, "cem"},
 		{"users less the excluded", `"users":["ann","bob"],"exclude_users":["ann"],`, "bob"},
-		{"all but a connection", `"exclude_connections":["` + ids["cem"] + `"],`, "ann bob"},
+		{"all but a connection", `"everyone":true,"exclude_connections":["` + ids["cem"] + `"],`, "ann bob"},
 		{"nobody who is here", `"users":["zoe"],`, ""},
-		{"an unknown key", `"colour":"blue",`, "ann bob cem"},
+		{"an unknown key", `"everyone":true,"colour":"blue",`, "ann bob cem"},
 	} {
 		notified(t, p, fmt.Sprintf(`{%s"data":{"type":"note","number":%d}}`, c.targets, i))
-		notified(t, p, fmt.Sprintf(`{"data":{"type":"marker","number":%d}}`, i))
+		notified(t, p, fmt.Sprintf(`{"everyone":true,"data":{"type":"marker","number":%d}}`, i))
 		var got []string
 		for _, name := range []string{"ann", "bob", "cem"} {
 			for {

@@ -69,10 +69,10 @@ await withBrowser(async (browser) => {
   });
 
   await step('a notification from a backend, with and without an excluded user', async () => {
-    await notify({ data: { type: 'notice', text: 'The build has finished.' } });
+    await notify({ everyone: true, data: { type: 'notice', text: 'The build has finished.' } });
     for (const page of [ann, bob, cem]) await shows(page, 'The build has finished.');
-    await notify({ exclude_users: ['bob'], data: { type: 'notice', text: 'A surprise for bob is planned.' } });
-    await notify({ data: { order: 17, state: 'shipped' } });
+    await notify({ everyone: true, exclude_users: ['bob'], data: { type: 'notice', text: 'A surprise for bob is planned.' } });
+    await notify({ everyone: true, data: { order: 17, state: 'shipped' } });
     for (const page of [ann, bob, cem]) await shows(page, '"order": 17');
     for (const page of [ann, cem]) assert.equal(await count(page, 'A surprise'), 1);
     assert.equal(await frames(bob, 'in', 'A surprise'), 0);

@@ -12,7 +12,7 @@ function showFrames(show) {
 $('frames-toggle').addEventListener('click', () => showFrames($('frames').hidden));
 $('frames-close').addEventListener('click', () => { showFrames(false); $('frames-toggle').focus(); });
 $('frames-clear').addEventListener('click', () => $('frame-list').replaceChildren());
-$('curl').textContent = `curl ${location.origin}/notify \\\n  -H 'Content-Type: application/json' \\\n  -d '{"data":{"type":"notice","text":"Hello from a terminal"}}'`;
+$('curl').textContent = `curl ${location.origin}/notify \\\n  -H 'Content-Type: application/json' \\\n  -d '{"everyone":true,"data":{"type":"notice","text":"Hello from a terminal"}}'`;
 $('copy').addEventListener('click', async () => {
   try {
     await navigator.clipboard.writeText($('curl').textContent);

@@ -69,7 +69,11 @@ func run(ctx context.Context, port int, out, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	queueURL, err := createQueue(ctx, queues)
+	queueURL, err := createQueue(ctx, queues, "requests")
+	if err != nil {
+		return err
+	}
+	messagesURL, err := createQueue(ctx, queues, "messages") // Your backend would read it.
 	if err != nil {
 		return err
 	}
@@ -94,7 +98,8 @@ func run(ctx context.Context, port int, out, log io.Writer) (err error) {
 		node.Env = append(os.Environ(),
 			"AWS_REGION="+region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_SESSION_TOKEN=",
 			"AWS_ENDPOINT_URL_DYNAMODB="+dynamo, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS="+dynamo, "AWS_ENDPOINT_URL_SQS="+queues,
-			"SUMU_REQUESTS_QUEUE_URL="+queueURL, "SUMU_OPEN_CHANNELS=true", "SUMU_PRESENCE_GRACE=2s",
+			"SUMU_REQUESTS_QUEUE_URL="+queueURL, "SUMU_MESSAGES_QUEUE_URL="+messagesURL,
+			"SUMU_OPEN_CHANNELS=true", "SUMU_REQUIRE_EVERYONE=true", "SUMU_PRESENCE_GRACE=2s",
 			"SUMU_NODE="+name, "SUMU_LISTEN="+addr, "SUMU_ENDPOINT="+urls[i], "SUMU_NODE_HOSTS=127.0.0.1:*",
 			"SUMU_NODE_ACCESS_KEY_ID=nodes", "SUMU_NODE_SECRET_ACCESS_KEY="+secret, "SUMU_NOTIFY_SECRET="+secret,
 			"SUMU_LEASE_TTL=10s", "SUMU_SWEEP=10s",
@@ -125,15 +130,15 @@ and notify through the other:
 	}
 }
 
-// createQueue makes the queue of notifications as it should be: what fails five
+// createQueue makes a queue as it should be: what fails five
 // times goes to another queue, which keeps it for longer.
-func createQueue(ctx context.Context, endpoint string) (url string, err error) {
+func createQueue(ctx context.Context, endpoint, name string) (url string, err error) {
 	creds := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 	})
 	client := sqs.New(sqs.Options{Region: region, Credentials: creds, BaseEndpoint: &endpoint})
 	dead, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{
-		QueueName: aws.String("requests-dead"), Attributes: map[string]string{"MessageRetentionPeriod": "1209600"},
+		QueueName: aws.String(name + "-dead"), Attributes: map[string]string{"MessageRetentionPeriod": "1209600"},
 	})
 	if err != nil {
 		return "", err
@@ -144,7 +149,7 @@ func createQueue(ctx context.Context, endpoint string) (url string, err error) {
 	if err != nil {
 		return "", err
 	}
-	queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("requests"), Attributes: map[string]string{
+	queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &name, Attributes: map[string]string{
 		"MessageRetentionPeriod": "345600",
 		"RedrivePolicy":          fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":"5"}`, of.Attributes["QueueArn"]),
 	}})

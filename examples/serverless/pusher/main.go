@@ -5,6 +5,8 @@
 //	SUMU_REJECT_QUEUE_URL    where requests of topics and streams go that are not valid
 //	SUMU_STREAM_EVENTS       true: records of streams are events, {"MessageType":…,"Message":…},
 //	                         and not requests
+//	SUMU_REQUIRE_EVERYONE    true: a request is for everyone only if it says "everyone": true,
+//	                         and not because it names nobody; default: false, as the original's
 //	SUMU_MANAGEMENT_HOSTS    the hosts of the APIs that hold connections, with commas
 //	SUMU_MANAGEMENT_ENDPOINT the management endpoint of rows that name none, as the original
 //	                         stack writes them; its host is one of the hosts. One of the two is required
@@ -46,7 +48,7 @@ func newHandler(e *env.Env, log *slog.Logger) (*awslambda.Pusher, error) {
 	if len(hosts) == 0 && fallback == "" {
 		e.Bad("SUMU_MANAGEMENT_HOSTS", "is not set, and no SUMU_MANAGEMENT_ENDPOINT")
 	}
-	streamEvents := e.Bool("SUMU_STREAM_EVENTS", false)
+	streamEvents, require := e.Bool("SUMU_STREAM_EVENTS", false), e.Bool("SUMU_REQUIRE_EVERYONE", false)
 	if err := e.Err(); err != nil {
 		return nil, err
 	}
@@ -60,7 +62,7 @@ func newHandler(e *env.Env, log *slog.Logger) (*awslambda.Pusher, error) {
 	if err != nil {
 		return nil, err
 	}
-	push, err := pusher.New(store, sender)
+	push, err := pusher.New(store, sender, func(o *pusher.Options) { o.RequireEveryone = require })
 	if err != nil {
 		return nil, err
 	}

@@ -108,6 +108,79 @@ await withBrowser(async (browser) => {
     assert.equal(await frames(bob, 'in', '(100002 characters)'), 1);
   });
 
+  await step('a frame of any shape throws nothing', async () => {
+    const fay = await person(browser, url, desktop, (page) => page.addInitScript(() => {
+      globalThis.socketsOfTheTest = [];
+      const { WebSocket } = globalThis;
+      globalThis.WebSocket = class extends WebSocket {
+        constructor(...args) {
+          super(...args);
+          globalThis.socketsOfTheTest.push(this);
+        }
+      };
+    }));
+    await signIn(fay, 'fay');
+    const deep = '['.repeat(5000) + ']'.repeat(5000);
+    const odd = [
+      null, true, 0, -1, 1e300, -1e300, 1e-300, 2 ** 60, '', 'x', '<b>x</b>', '__proto__', '\ud800', '\u202e',
+      [], [null], [[]], [{}], {}, { toString: 1, valueOf: 1 }, { users: null }, { users: 7 }, { users: [null, 7, {}] }, { room: { toString: 1 } },
+    ];
+    // A whole frame of each kind, of which one member at a time is something else.
+    const whole = [
+      { type: 'chat', from: 'zoe', text: 'Hello', key: 'k', to: 'everyone', at: 1 },
+      { type: 'who', users: [{ user_id: 'zoe', version: 1 }], more: false },
+      { type: 'presence', message: { user_id: 'zoe', status: 'ONLINE', version: 1 } },
+      { type: 'message', channel: 'room.x', from: 'zoe', id: '1', data: { text: 'Hello', key: 'k', at: 1 } },
+      { type: 'error', action: 'publish', ref: '1', code: 'forbidden', message: 'no' },
+      { type: 'closing', code: 'kicked', message: 'no' },
+      { type: 'ack', ref: '1', id: '1' },
+      { type: 'pong', ref: '2', connectionId: 'x' },
+      { message: 'Forbidden', action: 'x', ref: '1', connectionId: 'x', requestId: 'x' },
+      { channel: 'room.x', ref: '1', connectionId: 'x' },
+      { message_type: 'Click', payload: '{"color":"red"}' },
+    ];
+    const frames = [{ type: 'chat', at: 1e300 }, { type: 'who', users: [null] }, ...odd];
+    for (const frame of whole) {
+      for (const name of Object.keys(frame)) {
+        for (const value of odd) frames.push({ ...frame, [name]: value });
+      }
+    }
+    for (const frame of [whole[2], whole[3]]) {
+      const inner = frame.message ? 'message' : 'data';
+      for (const name of Object.keys(frame[inner])) {
+        for (const value of odd) frames.push({ ...frame, [inner]: { ...frame[inner], [name]: value } });
+      }
+    }
+    for (const name of ['user_id', 'version']) {
+      for (const value of odd) frames.push({ type: 'who', users: [{ user_id: 'zoe', version: 1, [name]: value }] });
+    }
+    for (const payload of ['', 'null', '7', '[]', '{"color":7}', '{"color":"<b>x</b>"}', '{']) frames.push({ message_type: 'Click', payload });
+    // In the page, so that a thousand of them need no thousand requests.
+    const thrown = await fay.evaluate(async (texts) => {
+      const errors = [];
+      addEventListener('error', (event) => errors.push(event.message));
+      addEventListener('unhandledrejection', (event) => errors.push(String(event.reason)));
+      const sockets = globalThis.socketsOfTheTest;
+      for (const text of texts) {
+        const before = errors.length;
+        sockets.at(-1).dispatchEvent(new MessageEvent('message', { data: text }));
+        await Promise.resolve();
+        if (errors.length > before) errors[before] = `${text.slice(0, 200)}: ${errors[before]}`;
+      }
+      return errors;
+    }, frames.map((frame) => JSON.stringify(frame)).concat([
+      '', 'x', '{', '"', '1e999', deep, `{"type":"chat","from":"zoe","text":"x","key":"deep","to":${deep}}`,
+      `{"type":"message","channel":"room.x","from":"zoe","data":${deep}}`, `{"type":"presence","message":${deep}}`,
+    ]));
+    assert.deepEqual(thrown.slice(0, 10), []);
+    assert.equal(await fay.locator('.messages b').count(), 0);
+    await fay.locator('body').evaluate(() => new Promise((done) => { setTimeout(done, 0); }));
+    await say(ann, 'everyone', 'Are you still there, fay?');
+    await shows(fay, 'Are you still there, fay?');
+    await fay.context().close();
+    await sees(ann, ['bob', 'Cem Yıldız']);
+  });
+
   await step('what comes twice or late is shown once, and as it was', async () => {
     const presence = (version, status) => notify({ users: ['bob'], data: { type: 'presence', message: { user_id: 'zoe', status, version } } });
     await presence(5, 'ONLINE');

@@ -27,7 +27,7 @@ function connect() {
     setTimeout(connect, wait * (0.5 + Math.random() / 2));
     wait = Math.min(30_000, wait * 2);
   };
-  socket.onmessage = ({ data }) => received(JSON.parse(data));
+  socket.onmessage = ({ data }) => received(parse(data));
 }
 
 function state(kind, text) {
@@ -48,10 +48,24 @@ function subscribed() {
   document.body.dataset.wish = `${current.filter_field} ${current.filter_expr}`;
 }
 
+// What comes is what somebody wrote, of any shape.
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
 function received(frame) {
-  if (frame.message_type === 'NESClick') show(JSON.parse(frame.payload));
-  else if (frame.type === 'ack' && frame.ref === String(wishes)) subscribed();
-  else if (frame.type === 'error') $('error').textContent = frame.message;
+  if (frame?.message_type === 'NESClick') click(parse(frame.payload));
+  else if (frame?.type === 'ack' && frame.ref === String(wishes)) subscribed();
+  else if (frame?.type === 'error' && typeof frame.message === 'string') $('error').textContent = frame.message;
+}
+
+function click(event) {
+  const { color, by, score } = event ?? {};
+  if (typeof color === 'string' && typeof by === 'string' && (score === undefined || typeof score === 'number')) show({ color, by, score });
 }
 
 function show({ color, by, score }) {

@@ -4,6 +4,7 @@ import * as clicks from '/clicks.js';
 import { Connection, Refused } from '/connection.js';
 import '/frames.js';
 import * as rooms from '/rooms.js';
+import { audienceOf, isPerson, isText, timeOf } from '/shape.js';
 import { $, addChat, addEvent, addFrame, addNotification, sentence, showPeople, showState } from '/view.js';
 
 let me = '';
@@ -89,7 +90,7 @@ function stateChanged(state, detail) {
   snapshotSeen = false;
   for (const person of people.values()) person.version = 0; // versions of an earlier server mean nothing
   askWho();
-  connection.request('ping').then((pong) => { $('connection-id').textContent = pong.connectionId; }, () => {});
+  connection.request('ping').then((pong) => { if (isText(pong.connectionId)) $('connection-id').textContent = pong.connectionId; }, () => {});
   rooms.opened(connection); // A new connection is in no room, and has subscribed to nothing.
   clicks.opened(connection);
   for (const key of outbox.keys()) deliver(key);
@@ -107,25 +108,25 @@ async function askWho() {
 
 // What is not of a shape that this page knows is a notification: a backend may send anything.
 function received(frame) {
-  const isText = (value) => typeof value === 'string' && value !== '';
   switch (frame?.type) {
     case 'presence':
-      if (isText(frame.message?.user_id)) return presence(frame.message);
+      if (isPerson(frame.message)) return presence(frame.message);
       break;
     case 'who':
-      if (Array.isArray(frame.users)) return who(frame);
+      if (Array.isArray(frame.users) && frame.users.every(isPerson)) return who(frame);
       break;
     case 'chat':
-      if (isText(frame.from) && isText(frame.text) && isText(frame.key)) return chat(frame);
+      if (isText(frame.from) && isText(frame.text) && isText(frame.key)) return chat({ ...frame, to: audienceOf(frame.to) });
       break;
     case 'error':
       if (isText(frame.message)) return complain(sentence(frame.message));
       break;
     case 'message': // Of a channel. The server vouches for "from".
+      if (!isText(frame.channel)) break;
       if (isText(frame.from) && isText(frame.data?.text) && isText(frame.data.key)) {
         return chat({ ...frame.data, from: frame.from, to: { room: rooms.nameOf(frame.channel) } });
       }
-      if (isText(frame.channel)) return addNotification(frame.data, `room ${rooms.nameOf(frame.channel)}`);
+      return addNotification(frame.data, `room ${rooms.nameOf(frame.channel)}`);
       break;
     case 'ack':
     case 'pong':
@@ -167,7 +168,7 @@ function chat(message) {
   const key = `${message.from}/${message.key}`;
   if (seen.has(key)) return;
   remember(key);
-  addChat({ ...message, at: Number(message.at) || Date.now() }, me);
+  addChat({ ...message, at: timeOf(message.at) }, me);
 }
 
 function drawPeople() {

@@ -7,6 +7,11 @@ const REPLY_MS = 10_000;
 const BACKOFF_MS = { first: 500, most: 30_000 };
 const STABLE_MS = 5_000; // a connection that lasted this long starts the backoff anew
 
+const ENDS = { // close codes after which a client does not come back by itself
+  4001: 'the server closed your connection',
+  4002: 'you joined elsewhere under this name',
+};
+
 /** Refused is an error that trying again does not mend, such as a name that may not be used. */
 export class Refused extends Error {}
 
@@ -110,7 +115,14 @@ export class Connection {
     this.#openedAt = 0;
     this.#options.onFrame('note', `closed ${event.code}${event.reason ? ` ${event.reason}` : ''}`);
     for (const ref of [...this.#pending.keys()]) this.#settle(ref, 'reject', new Error('The connection was lost.'));
-    if (!this.#closed) this.#retry();
+    if (this.#closed) return;
+    const end = ENDS[event.code];
+    if (!end) {
+      this.#retry();
+      return;
+    }
+    this.#closed = true; // To come back at once would undo what the server did.
+    this.#options.onState('refused', new Refused(end));
   }
 
   // Exponential, and jittered: when a server restarts, its clients must not all come back in the same moment.
@@ -138,7 +150,8 @@ export class Connection {
     // A join or leave is answered with its channel, and without a type.
     const reply = frame?.type === 'ack' || frame?.type === 'pong' || (frame?.type === undefined && frame?.channel !== undefined);
     if (reply && this.#settle(frame.ref, 'resolve', frame)) return;
-    if (frame?.type === 'error' && this.#settle(frame.ref, 'reject', replyError(frame))) return;
+    const refusal = frame?.type === 'error' || frame?.message === 'Forbidden'; // The latter: nothing handles the action.
+    if (refusal && this.#settle(frame.ref, 'reject', replyError(frame))) return;
     this.#options.onMessage(frame);
   }
 
@@ -154,5 +167,6 @@ export class Connection {
 
 function replyError(frame) {
   const later = frame.code === 'unavailable' || frame.code === 'rate_limited';
-  return later ? new Error(frame.message) : new Refused(frame.message);
+  const words = typeof frame.message === 'string' ? frame.message : 'the server refused it';
+  return later ? new Error(words) : new Refused(words);
 }

@@ -8,7 +8,7 @@ let connection = null;
 let changed = () => {};
 
 export const channelOf = (room) => PREFIX + room;
-export const nameOf = (channel) => (String(channel).startsWith(PREFIX) ? channel.slice(PREFIX.length) : channel);
+export const nameOf = (channel) => (channel.startsWith(PREFIX) ? channel.slice(PREFIX.length) : channel);
 export const list = () => [...joined].sort();
 
 /** Calls f(room) when the list has changed, or a room was chosen to write to; room: which, or nothing. */
@@ -21,8 +21,8 @@ export function opened(fresh) {
 }
 
 async function join(room) {
-  const reply = await connection.request('joinchannel', { channel: channelOf(room) });
-  joined.add(nameOf(reply.channel));
+  await connection.request('joinchannel', { channel: channelOf(room) });
+  joined.add(room);
 }
 
 async function enter(room) {

@@ -39,8 +39,8 @@ function audience(to, me) {
   if (to === 'everyone') return 'everyone';
   if (to === 'others') return 'everyone else';
   if (to?.room) return `room ${to.room}`;
-  const names = (to?.users ?? []).map((name) => (name === me ? 'you' : name));
-  return names.join(', ');
+  if (!to?.users) return 'you';
+  return to.users.map((name) => (name === me ? 'you' : name)).join(', ');
 }
 
 const isAtEnd = (list) => list.scrollHeight - list.scrollTop - list.clientHeight < 80;
@@ -100,13 +100,21 @@ export function addEvent(text) {
   appendMessage(make('p', 'event', text));
 }
 
+function pretty(data) {
+  try {
+    return JSON.stringify(data, null, 2);
+  } catch {
+    return 'Data that is nested too deeply to be shown; the raw frames have it.'; // A stack has an end.
+  }
+}
+
 /** Adds data of a backend that is not a chat message; place: where it was sent to, if not to this user. */
 export function addNotification(data, place) {
   last = { from: null, to: null, at: 0 };
   const row = make('article', 'notification');
   row.append(make('p', 'meta', `Notification${place ? ` in ${place}` : ''} · ${clock(Date.now())}`));
   if (typeof data?.text === 'string') row.append(make('p', 'notification-text', data.text));
-  else row.append(make('pre', '', JSON.stringify(data, null, 2)));
+  else row.append(make('pre', '', pretty(data)));
   appendMessage(row);
 }
 

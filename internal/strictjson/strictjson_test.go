@@ -117,7 +117,7 @@ func FuzzParse(f *testing.F) {
 
 // FuzzString has a slower reader of surrogates as the judge.
 func FuzzString(f *testing.F) {
-	for _, text := range []string{`"\ud83d\ude00"`, `"\ud800"`, `"\udc00\ud800"`, `"\\ud800"`, `"\uD800\u0041"`, `"\ud800\ud800\udc00"`, `"�\ufffd"`, `"a"`, `1`} {
+	for _, text := range []string{`"\ud83d\ude00"`, `"\ud800"`, `"\udc00\ud800"`, `"\udc00\udc00"`, `"\\ud800"`, `"\uD800\u0041"`, `"\ud800\ud800\udc00"`, `"�\ufffd"`, `"a"`, `1`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -234,3 +234,14 @@ func pkcs1DER(t *testing.T, iss *issuer.Issuer) []byte {
 	}
 	return x509.MarshalPKCS1PublicKey(pub)
 }
+
+// withMember is a key with a member more, null among the values.
+func withMember(t testing.TB, key map[string]any, name string, value any) []byte {
+	t.Helper()
+	key[name] = value
+	doc, err := json.Marshal(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}

@@ -122,7 +122,7 @@ func TestClaims(t *testing.T) {
 // JSON has claims that encoding/json does not write.
 func TestClaimsAsTextOfTheirOwn(t *testing.T) {
 	iss := issuers["EdDSA"]()
-	a := newAuthorizer(t, static(t, iss.JWKS()))
+	a := newAuthorizer(t, static(t, iss.JWKS()), func(o *authorizer.Options) { o.AudienceClaims = []string{"aud", "client_id"} })
 	head := `{"iss":"` + testIssuer + `","aud":"chat",`
 	for _, tc := range []struct {
 		name, payload, user string
@@ -138,6 +138,9 @@ func TestClaimsAsTextOfTheirOwn(t *testing.T) {
 		{"exponent", head + `"sub":"ann","exp":9.999999999e9}`, "ann", nil},
 		{"exp out of float64's range", head + `"sub":"ann","exp":1e999}`, "", authorizer.ErrClaims},
 		{"exp null", head + `"sub":"ann","exp":null}`, "", authorizer.ErrClaims},
+		{"nbf and iat null", head + `"sub":"ann","exp":9999999999,"nbf":null,"iat":null}`, "ann", nil},
+		{"aud null beside client_id", `{"iss":"` + testIssuer + `","aud":null,"client_id":"chat","sub":"ann","exp":9999999999}`, "ann", nil},
+		{"aud and client_id null", `{"iss":"` + testIssuer + `","aud":null,"client_id":null,"sub":"ann","exp":9999999999}`, "", authorizer.ErrAudience},
 		{"sub null", head + `"sub":null,"exp":9999999999}`, "", authorizer.ErrUserID},
 		{"too many members", head + strings.Repeat(`"a":1,`, 1) + manyMembers(600) + `"sub":"ann","exp":9999999999}`, "", authorizer.ErrMalformed},
 		{"many members", head + manyMembers(400) + `"sub":"ann","exp":9999999999}`, "ann", nil},

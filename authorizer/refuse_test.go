@@ -115,6 +115,7 @@ func TestRefusedTokens(t *testing.T) {
 		{"HMAC under the name RS256", forge(t, `{"alg":"RS256","kid":"`+kid+`"}`, good(), hs256(rs.PEM())), authorizer.ErrSignature},
 
 		{"crit", header(map[string]any{"crit": []string{"exp"}, "exp": 1}), authorizer.ErrHeader},
+		{"crit null", header(map[string]any{"crit": json.RawMessage("null")}), authorizer.ErrHeader},
 		{"crit empty", header(map[string]any{"crit": []string{}}), authorizer.ErrHeader},
 		{"b64 false", header(map[string]any{"b64": false}), authorizer.ErrHeader},
 		{"b64 false, critical", header(map[string]any{"b64": false, "crit": []string{"b64"}}), authorizer.ErrHeader},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"maps"
@@ -31,6 +32,18 @@ func TestVerifyAllAlgorithms(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Optional members of a header that are null say nothing, as if absent.
+func TestHeaderWithNullMembers(t *testing.T) {
+	iss := issuers["ES256"]()
+	a := newAuthorizer(t, static(t, iss.JWKS()))
+	for _, name := range []string{"kid", "typ", "cty"} {
+		token := signWith(t, iss, map[string]any{name: json.RawMessage("null")}, claims())
+		if id, err := a.Verify(t.Context(), token); err != nil || id.UserID != "ann" {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -17,22 +17,48 @@ type member struct {
 // object is the members of a JSON object in their order.
 type object []member
 
-// get returns the text of a member's value; nil when there is none.
+// get returns the text of a member's value; nil when there is none, or it is
+// null: who writes an optional member so says that it has none.
 func (o object) get(name string) []byte {
 	for _, m := range o {
-		if string(m.name) == name {
+		if string(m.name) == name && !isNull(m.value) {
 			return m.value
 		}
 	}
 	return nil
 }
 
+func isNull(value []byte) bool { return string(value) == "null" }
+
+// isEmpty reports whether a value is null, "" or [].
+func isEmpty(value []byte) bool {
+	if elements, ok := parseList(value); ok {
+		for range elements {
+			return false
+		}
+		return true
+	}
+	return isNull(value) || string(value) == `""`
+}
+
+// byteOrderMark is what some servers and editors write before UTF-8. JSON has
+// none, but who reads it may skip it (RFC 8259, 8.1).
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // parseObject reads a JSON object of at most limit members. Unlike
 // encoding/json it tells "sub" from "Sub" and refuses a name that comes twice:
 // two readers of one token must not see two users in it. The result shares the
 // memory of data.
 func parseObject(data []byte, limit int) (object, bool) {
-	if !utf8.Valid(data) || !json.Valid(data) {
+	if !utf8.Valid(data) {
+		return nil, false
+	}
+	return parseAnyText(data, limit)
+}
+
+// parseAnyText is parseObject for what may hold text that is not UTF-8.
+func parseAnyText(data []byte, limit int) (object, bool) {
+	if !json.Valid(data) {
 		return nil, false
 	}
 	s := scanner{data: data}

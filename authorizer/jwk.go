@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
@@ -18,7 +19,7 @@ const maxJWKMembers = 64
 // left out and costs only itself: an issuer that adds a key of a new type must
 // not lock everybody out. No usable key is an error.
 func parseKeySet(data []byte) ([]Key, error) {
-	set, ok := parseObject(data, maxKeys)
+	set, ok := parseAnyText(data, maxKeys) // Broken text costs its key alone.
 	if !ok {
 		return nil, errors.New("not a JSON object, or one with a duplicate member or too many")
 	}
@@ -57,12 +58,14 @@ func parseJWKs(elements iter.Seq[[]byte]) (keys []Key, skipped error) {
 	return keys, skipped
 }
 
-// parseJWK reads one key for verifying signatures.
+// parseJWK reads one key for verifying signatures. A member that is null, "" or
+// [] is as if absent: some providers write the optional ones so.
 func parseJWK(data []byte) (Key, error) {
 	members, ok := parseObject(data, maxJWKMembers)
 	if !ok {
 		return Key{}, errors.New("not a JSON object, or one with a duplicate member")
 	}
+	members = slices.DeleteFunc(members, func(m member) bool { return isEmpty(m.value) })
 	var key Key
 	for _, m := range members {
 		switch string(m.name) {

@@ -1,6 +1,7 @@
 package authorizer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func (f *fetcher) get(ctx context.Context, u *url.URL) ([]byte, time.Duration, e
 	if int64(len(body)) > f.opts.MaxSize {
 		return nil, 0, fmt.Errorf("answered with more than %d bytes", f.opts.MaxSize)
 	}
-	return body, f.age(resp.Header), nil
+	return bytes.TrimPrefix(body, byteOrderMark), f.age(resp.Header), nil
 }
 
 // age is how long the answer may be used.

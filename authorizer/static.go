@@ -49,7 +49,7 @@ func (s staticKeys) Keys(_ context.Context, kid string) ([]Key, error) {
 
 // parseDocument tells the format by the content.
 func parseDocument(doc []byte) ([]Key, error) {
-	doc = bytes.TrimSpace(doc)
+	doc = bytes.TrimSpace(bytes.TrimPrefix(doc, byteOrderMark))
 	if !bytes.HasPrefix(doc, []byte("{")) {
 		return parsePEM(doc)
 	}

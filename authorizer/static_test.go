@@ -149,7 +149,6 @@ func TestStaticKeysRefuses(t *testing.T) {
 		"small RSA JWK":           jwkWith(t, newIssuer(t, "RS256", smallRSA), nil),
 		"symmetric JWK":           []byte(`{"kty":"oct","k":"c2VjcmV0","alg":"HS256"}`),
 		"private JWK":             jwkWith(t, es, map[string]any{"d": "AQ"}),
-		"private JWK, d is empty": jwkWith(t, es, map[string]any{"d": ""}),
 		"k beside an EC key":      jwkWith(t, es, map[string]any{"k": "AQ"}),
 		"unknown kty":             []byte(`{"kty":"AKP","alg":"ML-DSA-65","pub":"AQ"}`),
 		"encryption":              jwkWith(t, es, map[string]any{"use": "enc"}),

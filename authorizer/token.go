@@ -57,7 +57,11 @@ func (c *compact) readHeader(segment string) error {
 		return ErrMalformed
 	}
 	for _, m := range header {
-		switch string(m.name) {
+		name := string(m.name)
+		if isNull(m.value) && (name == "kid" || name == "typ" || name == "cty") {
+			continue // As if absent.
+		}
+		switch name {
 		case "alg":
 			c.alg, ok = unquote(m.value)
 		case "kid":
@@ -75,7 +79,7 @@ func (c *compact) readHeader(segment string) error {
 		case "crit", "b64", "zip", "enc":
 			// crit asks for extensions, and none is known here. The others
 			// change what the signed bytes mean.
-			return fmt.Errorf("%w: it has %s", ErrHeader, m.name)
+			return fmt.Errorf("%w: it has %s", ErrHeader, name)
 		}
 		// jwk, jku, x5u and x5c are keys that the token brings along itself:
 		// they are never looked at.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/pem"
 	"errors"
+	"unicode/utf8"
 )
 
 // parseCertificates reads the usable keys of a map of certificates, as
@@ -14,8 +15,12 @@ import (
 func parseCertificates(set object) (keys []Key, skipped error) {
 	for _, m := range set {
 		key, err := parseCertificate(m.value)
-		if err == nil && len(m.name) == 0 {
+		switch {
+		case err != nil:
+		case len(m.name) == 0:
 			err = errors.New("key id is empty") // It would count as a key for every id.
+		case !utf8.Valid(m.name):
+			err = errors.New("key id is not valid text")
 		}
 		if err != nil {
 			if skipped == nil {

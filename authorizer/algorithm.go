@@ -52,6 +52,15 @@ func hmacAlgorithms() sigLens {
 	}
 }
 
+// canonical is the one name of an algorithm that has two: RFC 9864 calls Ed25519
+// what RFC 8037 calls EdDSA, which is no other curve's here.
+func canonical(alg string) string {
+	if alg == "Ed25519" {
+		return jwa.EdDSA.String()
+	}
+	return alg
+}
+
 // newAlgorithms returns the algorithms that a token may name: those that fit
 // the source, or of them the ones given.
 func newAlgorithms(keys KeySource, only []string) (map[string]algorithm, []error) {
@@ -60,14 +69,16 @@ func newAlgorithms(keys KeySource, only []string) (map[string]algorithm, []error
 		known = hmacAlgorithms()
 	}
 	var errs []error
-	for _, name := range only {
-		if known[jwa.SignatureAlgorithm(name)] == nil {
+	wanted := make([]string, len(only))
+	for i, name := range only {
+		wanted[i] = canonical(name)
+		if known[jwa.SignatureAlgorithm(wanted[i])] == nil {
 			errs = append(errs, invalid("Algorithms: %q is not known, or not for keys of this source", name))
 		}
 	}
 	algs := make(map[string]algorithm, len(known))
 	for alg, sigLen := range known {
-		if len(only) > 0 && !slices.Contains(only, alg.String()) {
+		if len(wanted) > 0 && !slices.Contains(wanted, alg.String()) {
 			continue
 		}
 		v, err := jws.NewVerifier(alg)

@@ -115,7 +115,7 @@ func (a *Authorizer) checkSignature(c compact, alg algorithm, keys []Key) error 
 	var named, unnamed []Key
 	for _, k := range keys {
 		switch {
-		case k.Algorithm != "" && k.Algorithm != c.alg, !alg.fits(k):
+		case k.Algorithm != "" && canonical(k.Algorithm) != c.alg, !alg.fits(k):
 		case !k.NotAfter.IsZero() && now.After(k.NotAfter):
 		case c.kid != "" && k.ID == c.kid:
 			named = append(named, k)

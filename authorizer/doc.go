@@ -49,10 +49,10 @@
 //
 // The key decides the algorithm, and the token does not: RS and PS take RSA
 // keys of 2,048 bits and more, each ES algorithm takes keys on its own curve,
-// EdDSA takes Ed25519, and a JWK that has an alg verifies that one only. A key
-// id (kid) chooses the key. Where it cannot, because the token has none or the
-// keys have none (PEM), the token is accepted only when exactly one key fits
-// its algorithm.
+// EdDSA, which RFC 9864 calls Ed25519, takes keys on Ed25519 alone, and a JWK
+// that has an alg verifies that one only. A key id (kid) chooses the key. Where
+// it cannot, because the token has none or the keys have none (PEM), the token
+// is accepted only when exactly one key fits its algorithm.
 //
 // # Traps that are closed
 //

@@ -59,6 +59,7 @@ type Options struct {
 	Require map[string][]string
 
 	// Algorithms are the algorithms that a token may have, such as "RS256".
+	// "Ed25519" (RFC 9864) and "EdDSA" are one; keys on Ed448 are not supported.
 	// Default: every one that fits a key of the source. Name them where the
 	// issuer's keys do not (have no alg).
 	Algorithms []string

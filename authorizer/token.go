@@ -18,7 +18,7 @@ var strict = base64.RawURLEncoding.Strict()
 // compact is a compact JWS (RFC 7515, 7.1), taken apart. This is the one
 // parser that a token goes through: what it read is what is verified.
 type compact struct {
-	alg, kid string
+	alg, kid string // alg is canonical
 	signed   []byte // what the signature is of: header and payload as they came
 	payload  string // still base64
 	sig      []byte
@@ -64,6 +64,7 @@ func (c *compact) readHeader(segment string) error {
 		switch name {
 		case "alg":
 			c.alg, ok = unquote(m.value)
+			c.alg = canonical(c.alg)
 		case "kid":
 			c.kid, ok = unquote(m.value)
 		case "typ":

@@ -47,3 +47,55 @@ func TestKeysAreNoLessSecureThanTheIssuer(t *testing.T) {
 		}
 	}
 }
+
+// A configuration of another issuer is refused with both names: the one that was
+// asked for is the caller's own, the other is public.
+func TestRefusedConfigurationSaysWhatDiffers(t *testing.T) {
+	for _, tc := range []struct{ issuer, doc, want string }{
+		{"https://id.example.com", configuration("https://id.example.com/", "https://id.example.com/certs"), `"https://id.example.com/", not "https://id.example.com": they differ in the slash at the end`},
+		{"https://id.example.com/", configuration("https://id.example.com", "https://id.example.com/certs"), `"https://id.example.com", not "https://id.example.com/": they differ in the slash at the end`},
+		{"https://id.example.com", configuration("https://ID.example.com", "https://id.example.com/certs"), `"https://ID.example.com", not "https://id.example.com": they differ in upper and lower case`},
+		{"https://id.example.com", configuration("http://id.example.com", "https://id.example.com/certs"), `"http://id.example.com", not "https://id.example.com": they differ in the scheme`},
+		{"https://id.example.com", configuration("https://evil.example", "https://id.example.com/certs"), `"https://evil.example", not "https://id.example.com"`},
+		{"https://id.example.com", configuration("https://evil.example/"+strings.Repeat("x", 5000), "https://id.example.com/certs"), `xxx…", not "https://id.example.com"`},
+		{"https://id.example.com", `{"jwks_uri":"https://id.example.com/certs"}`, "has no issuer"},
+		{"https://id.example.com", `{"issuer":null,"jwks_uri":"https://id.example.com/certs"}`, "has no issuer"},
+		{"https://id.example.com", `{"issuer":["https://id.example.com"],"jwks_uri":"https://id.example.com/certs"}`, "has no issuer"},
+	} {
+		at := strings.TrimSuffix(tc.issuer, "/") + "/.well-known/openid-configuration"
+		web := &fakeWeb{docs: map[string]string{at: tc.doc}}
+		_, err := web.discover(t, tc.issuer).Keys(t.Context(), "k")
+		if !errors.Is(err, sumu.ErrUnavailable) || !strings.Contains(err.Error(), tc.want) || strings.ContainsAny(err.Error(), "\r\n") || len(err.Error()) > 600 {
+			t.Errorf("%s: %v, want %q", tc.issuer, err, tc.want)
+		}
+	}
+}
+
+// The iss of a token is the client's, and stays out of errors; in what it
+// differs from the issuer that is configured does not.
+func TestRefusedIssuerSaysWhatDiffers(t *testing.T) {
+	iss := issuers["EdDSA"]()
+	a := newAuthorizer(t, static(t, iss.JWKS()), func(o *authorizer.Options) {
+		o.Issuers = []string{"https://other.example.com", "id.example.net"}
+	})
+	for name, want := range map[string]string{
+		strings.TrimSuffix(testIssuer, "/"): "in the slash at the end",
+		"https://other.example.com/":        "in the slash at the end",
+		"https://Other.example.com":         "in upper and lower case",
+		"http://other.example.com":          "in the scheme",
+		"https://id.example.net":            "in the scheme",
+	} {
+		token := sign(t, iss, claims(change{"iss": name}))
+		_, err := a.Verify(t.Context(), token)
+		if !errors.Is(err, authorizer.ErrIssuer) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+		requireSilent(t, err, token, name)
+	}
+	for _, name := range []string{"https://evil.example", "", "/", "https://id.example.com//", "https://other.example.com.evil.example"} {
+		_, err := a.Verify(t.Context(), sign(t, iss, claims(change{"iss": name})))
+		if !errors.Is(err, authorizer.ErrIssuer) || strings.Contains(err.Error(), "differs") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -29,8 +29,11 @@ func (a *Authorizer) identity(payload string) (sumu.Identity, error) {
 		return sumu.Identity{}, err
 	}
 	if len(a.issuers) > 0 {
-		if iss, ok := unquote(claims.get("iss")); !ok || !slices.Contains(a.issuers, iss) {
+		switch iss, ok := unquote(claims.get("iss")); {
+		case !ok:
 			return sumu.Identity{}, ErrIssuer
+		case !slices.Contains(a.issuers, iss):
+			return sumu.Identity{}, refusedIssuer(iss, a.issuers)
 		}
 	}
 	if err := a.checkRequired(claims); err != nil {

@@ -106,8 +106,11 @@ func (d *discovery) configuration(ctx context.Context) (*url.URL, time.Duration,
 		return nil, 0, errors.New("not a JSON object, or one with a duplicate member")
 	}
 	// Otherwise one issuer could name the keys of another.
-	if issuer, ok := unquote(members.get("issuer")); !ok || issuer != d.issuer {
-		return nil, 0, errors.New("configuration is another issuer's")
+	switch issuer, ok := unquote(members.get("issuer")); {
+	case !ok:
+		return nil, 0, errors.New("configuration has no issuer")
+	case issuer != d.issuer:
+		return nil, 0, otherIssuer(issuer, d.issuer)
 	}
 	raw, ok := unquote(members.get("jwks_uri"))
 	if !ok {

@@ -213,7 +213,7 @@ func (a *App) connect(ctx context.Context, r *ConnectRequest) (Session, error) {
 		DeleteAt:      a.rowExpiry(now),
 		AuthExpiresAt: id.ExpiresAt.Truncate(time.Second),
 	}
-	if err := c.Validate(); err != nil {
+	if err := cmp.Or(validIdentity(id), c.Validate(), checkID("connection id", c.ID)); err != nil {
 		return Session{}, &Error{Op: op, Kind: ErrUnauthorized, Err: err}
 	}
 	if !c.AuthExpiresAt.IsZero() && !now.Before(c.AuthExpiresAt) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -12,8 +11,9 @@ import (
 const MaxChannel = 256
 
 // ValidateChannel returns ErrInvalid unless a channel can have the name: 1 to
-// [MaxChannel] bytes of UTF-8 without white space, control characters, "#" and
-// "*". Upper and lower case are told apart.
+// [MaxChannel] bytes of UTF-8 without white space, "#", "*" and the characters
+// that no user id may hold either, see [Identity.Validate]. Upper and lower case
+// are told apart.
 func ValidateChannel(name string) error { return checkChannel("channel", name) }
 
 func checkChannel(what, name string) error {
@@ -31,7 +31,7 @@ func checkChannel(what, name string) error {
 }
 
 func notInChannel(r rune) bool {
-	return r == '#' || r == '*' || unicode.IsSpace(r) || unicode.IsControl(r)
+	return r == '#' || r == '*' || isBlank(r) || isHidden(r)
 }
 
 // Member is a connection in a channel.

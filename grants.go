@@ -63,7 +63,7 @@ func (g Grants) Validate() error {
 		switch {
 		case strings.Contains(strings.TrimSuffix(grant.Pattern, "*"), "*"):
 			return invalid("grant %q: \"*\" may stand at the end only", grant.Pattern)
-		case strings.ContainsFunc(grant.Pattern, func(r rune) bool { return r <= ' ' || r == 0x7f || r == 0xfffd }):
+		case strings.ContainsFunc(grant.Pattern, func(r rune) bool { return isBlank(r) || isHidden(r) }):
 			return invalid("grant %q: white space, control characters and broken UTF-8 are not allowed", grant.Pattern)
 		case len(grant.Verbs) == 0:
 			return invalid("grant %q has no verb", grant.Pattern)

@@ -10,7 +10,7 @@ import (
 
 // Identity is who a verified token speaks for.
 type Identity struct {
-	// UserID is 1 to [MaxUserID] bytes.
+	// UserID is 1 to [MaxUserID] bytes; see [Identity.Validate].
 	UserID string
 	// ExpiresAt is the token's expiry: the connection is closed then. Zero:
 	// it does not expire.

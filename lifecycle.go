@@ -28,6 +28,9 @@ func (a *App) refresh(ctx context.Context, m Message) ([]byte, error) {
 	}
 	id, err := a.verifier.Verify(ctx, token)
 	if err == nil {
+		err = validIdentity(id)
+	}
+	if err == nil {
 		err = a.checkRevoked(ctx, id)
 	}
 	switch {

@@ -38,7 +38,7 @@ func TestRefresh(t *testing.T) {
 	store := &memstore.Store{Now: func() time.Time { return now }}
 	first := sumu.Identity{UserID: "ann", ExpiresAt: now.Add(time.Minute)}
 	second := sumu.Identity{UserID: "ann", ExpiresAt: now.Add(time.Hour)}
-	auth := tokens{"first": first, "second": second, "bob": {UserID: "bob"}}
+	auth := tokens{"first": first, "second": second, "bob": {UserID: "bob"}, "odd": {UserID: "ann", Claims: map[string]string{"org": "\xff"}}}
 	app := newApp(t, auth, store, func(o *sumu.AppOptions) { o.Refresh = true })
 	s, err := connect(t, app, "c1", "first")
 	if err != nil {
@@ -53,6 +53,7 @@ func TestRefresh(t *testing.T) {
 	}
 	for token, want := range map[string]string{
 		`"third"`:   `{"type":"error","action":"refresh","code":"forbidden","message":"the token was not accepted"}`,
+		`"odd"`:     `{"type":"error","action":"refresh","code":"forbidden","message":"the token was not accepted"}`,
 		`"bob"`:     `{"type":"error","action":"refresh","code":"forbidden","message":"the token is another user's"}`,
 		`7`:         `{"type":"error","action":"refresh","code":"bad_request","message":"token is not a string"}`,
 		`""`:        `{"type":"error","action":"refresh","code":"bad_request","message":"token is not a string"}`,

@@ -71,7 +71,7 @@ func TestConnectRefusesOddUserIDs(t *testing.T) {
 		if len(store.puts) > 0 || s.Connection.ID != "" {
 			t.Errorf("%s: %q is connected", name, user)
 		}
-		if err != nil && (strings.Contains(err.Error(), user) || len(err.Error()) > 200) {
+		if err != nil && (user != " " && strings.Contains(err.Error(), user) || len(err.Error()) > 200) {
 			t.Errorf("%s: the error shows the user id, or is long: %v", name, err)
 		}
 	}

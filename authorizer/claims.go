@@ -40,7 +40,7 @@ func (a *Authorizer) identity(payload string) (sumu.Identity, error) {
 		return sumu.Identity{}, err
 	}
 	id.UserID, ok = unquote(claims.get(a.opts.UserIDClaim))
-	if !ok || id.UserID == "" || len(id.UserID) > sumu.MaxUserID {
+	if !ok || id.Validate() != nil {
 		return sumu.Identity{}, ErrUserID
 	}
 	var size int

@@ -36,8 +36,8 @@ var (
 	ErrNotYetValid = errors.New("token is not valid yet")
 	// ErrIssuer: iss is neither [Options.Issuer] nor among [Options.Issuers].
 	ErrIssuer = errors.New("token is from another issuer")
-	// ErrUserID: the user id claim is missing, empty, not a string or over
-	// [sumu.MaxUserID] bytes.
+	// ErrUserID: the user id claim is missing, not a string, or one that
+	// [sumu.Identity.Validate] refuses.
 	ErrUserID = errors.New("token names no acceptable user")
 	// ErrAudience: the token names none of [Options.Audiences].
 	ErrAudience = errors.New("token is for another audience")

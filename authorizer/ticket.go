@@ -98,12 +98,12 @@ type ticketValue struct {
 // Issue returns a ticket for an identity: 32 characters that fit into an
 // address. Call it for whom you have authenticated, such as by
 // [Authorizer.Verify], and limit how often. ErrInvalid is returned for an
-// identity without an acceptable user id or with grants that do not validate,
+// identity or grants that do not validate,
 // ErrUnauthorized for one that has expired, ErrTooLarge for one over
 // [sumu.MaxRecordValue]; any other error is the store's.
 func (t *Tickets) Issue(ctx context.Context, id sumu.Identity) (ticket string, err error) {
 	now := t.opts.Now()
-	if err := (sumu.ConnectionRef{UserID: id.UserID, ConnectionID: "-"}).Validate(); err != nil {
+	if err := id.Validate(); err != nil {
 		return "", &sumu.Error{Op: opIssue, Kind: sumu.ErrInvalid, Err: err}
 	}
 	if !id.ExpiresAt.IsZero() && !now.Before(id.ExpiresAt) {

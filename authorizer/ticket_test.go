@@ -31,7 +31,7 @@ func requireBadTicket(t *testing.T, name string, id sumu.Identity, err error) {
 
 func TestTicketIsTheIdentity(t *testing.T) {
 	full := sumu.Identity{
-		UserID:    "ann é\x01\"",
+		UserID:    "Ann \"é😀\" Lee",
 		ExpiresAt: testNow.Add(time.Hour),
 		IssuedAt:  testNow.Add(-time.Hour),
 		Grants: sumu.Grants{

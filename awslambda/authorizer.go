@@ -119,7 +119,7 @@ func checkMethod(arn string) error {
 
 func allow(arn string, id sumu.Identity) (events.APIGatewayCustomAuthorizerResponse, error) {
 	out := policy("Allow", arn, id.UserID)
-	if err := sumu.ValidateUserID(id.UserID); err != nil {
+	if err := id.Validate(); err != nil {
 		return out, &sumu.Error{Kind: sumu.ErrUnauthorized, Err: err}
 	}
 	var err error

@@ -74,7 +74,7 @@ func TestAuthorizerRefusesWhatDoesNotFit(t *testing.T) {
 // Defect: "principalId unescaped in the mapping template": whatever the user id
 // holds, it comes back as it was.
 func TestDefectPrincipalUnescaped(t *testing.T) {
-	for _, user := range []string{`ann"},"x":{"y":"`, `a\b`, "a\tb\u2028c", "<&>", "änn", strings.Repeat("u", sumu.MaxUserID)} {
+	for _, user := range []string{`ann"},"x":{"y":"`, `a\b`, "<&>", "änn", strings.Repeat("u", sumu.MaxUserID)} {
 		h := must(awslambda.NewAuthorizer(sumu.AuthorizerFunc(func(context.Context, *sumu.ConnectRequest) (sumu.Identity, error) {
 			return sumu.Identity{UserID: user}, nil
 		})))
@@ -83,6 +83,18 @@ func TestDefectPrincipalUnescaped(t *testing.T) {
 		call[events.APIGatewayProxyResponse](t, ws, socketEvent("CONNECT", func(_, rc map[string]any) { rc["authorizer"] = policy.Context }))
 		if live, err := store.HasLive(t.Context(), user); !live || policy.PrincipalID != user {
 			t.Errorf("%.20q became %.20q: %v", user, policy.PrincipalID, err)
+		}
+	}
+}
+
+// One that no queue takes is nobody's.
+func TestAuthorizerRefusesOddUserIDs(t *testing.T) {
+	for _, user := range []string{"", "a\tb", "a\u2028c", "a\u202ec", "a\uffff", " ann", "ann\u00a0", "a\xff", strings.Repeat("u", sumu.MaxUserID+1)} {
+		h := must(awslambda.NewAuthorizer(sumu.AuthorizerFunc(func(context.Context, *sumu.ConnectRequest) (sumu.Identity, error) {
+			return sumu.Identity{UserID: user}, nil
+		})))
+		if out, err := h.Invoke(t.Context(), authEvent(nil)); err == nil || err.Error() != "Unauthorized" {
+			t.Errorf("%.20q: %s, %v", user, out, err)
 		}
 	}
 }

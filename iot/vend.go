@@ -66,6 +66,9 @@ type permit struct {
 }
 
 func (v *Vendor) permit(id sumu.Identity) (p permit, err error) {
+	if err = id.Validate(); err != nil {
+		return p, err
+	}
 	if p.clientID, err = NewClientID(id.UserID); err != nil {
 		return p, err
 	}

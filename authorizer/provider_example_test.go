@@ -173,12 +173,23 @@ func ExampleKeycloak() {
 	// Output: true <nil>
 }
 
-func ExampleIssuerOf() {
-	fmt.Println(authorizer.IssuerOf("https://example.eu.auth0.com/.well-known/jwks.json"))
-	fmt.Println(authorizer.IssuerOf("https://id.example.com/jwks"))
+// A deployment that is told no more than where the keys are.
+func ExampleOptionsOf() {
+	const keyURL = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI/.well-known/jwks.json"
+	opts, ok := authorizer.OptionsOf(keyURL, "1h57kf5cpq17m0eml12EXAMPLE")
+	fmt.Println(ok, opts.Issuer, opts.AudienceClaims, opts.Require)
+	keys, err := authorizer.JWKS(keyURL)
+	if err != nil {
+		panic(err)
+	}
+	show(authorizer.New(keys, func(o *authorizer.Options) { *o = opts }))
+
+	_, ok = authorizer.OptionsOf("https://id.example.com/jwks")
+	fmt.Println(ok)
 	// Output:
-	// https://example.eu.auth0.com/ true
-	//  false
+	// true https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI [aud client_id] map[token_use:[id access]]
+	// true <nil>
+	// false
 }
 
 // An endpoint that the page calls, with its session or token as with any

@@ -10,6 +10,7 @@ const (
 	firebaseUser   = "securetoken@system.gserviceaccount.com"
 	googleKeys     = "https://www.googleapis.com"
 	azureLogin     = "https://login.microsoftonline.com/"
+	wellKnownKeys  = "/.well-known/jwks.json"
 )
 
 // rs256 is the one algorithm of providers whose documentation says so. It is
@@ -23,11 +24,24 @@ func rs256() []string { return []string{"RS256"} }
 func Firebase(projectID string, optFns ...func(*ProviderOptions)) (*Authorizer, error) {
 	p := preset{keyURL: googleKeys + "/robot/v1/metadata/x509/" + firebaseUser}
 	p.part("projectID", projectID)
-	p.opts.Issuer = firebaseIssuer + projectID
-	p.opts.Audiences = []string{projectID}
-	p.opts.Algorithms = rs256()
-	p.opts.dates = []string{"auth_time"}
+	p.opts.Options = firebase(projectID)
 	return p.build(optFns)
+}
+
+func firebase(projectID string) Options {
+	return Options{
+		Issuer: firebaseIssuer + projectID, Audiences: []string{projectID}, Algorithms: rs256(),
+		dates: []string{"auth_time"},
+	}
+}
+
+// isFirebase reports whether a URL serves Firebase's keys.
+func isFirebase(u *url.URL) bool {
+	switch dir, ok := strings.CutSuffix(u.Path, "/"+firebaseUser); dir {
+	case "/robot/v1/metadata/x509", "/service_accounts/v1/metadata/x509", "/robot/v1/metadata/jwk", "/service_accounts/v1/jwk":
+		return ok && "https://"+u.Host == googleKeys
+	}
+	return false
 }
 
 // Cognito returns an authorizer for the tokens of a user pool of Amazon
@@ -37,15 +51,17 @@ func Firebase(projectID string, optFns ...func(*ProviderOptions)) (*Authorizer, 
 // two. The user id is sub. ErrInvalid is returned as by [New].
 func Cognito(region, poolID, clientID string, optFns ...func(*ProviderOptions)) (*Authorizer, error) {
 	issuer := "https://cognito-idp." + region + ".amazonaws.com/" + poolID
-	p := preset{keyURL: issuer + "/.well-known/jwks.json", finish: cognitoUse, hasTokenUse: true}
+	p := preset{keyURL: issuer + wellKnownKeys, finish: cognitoUse, hasTokenUse: true}
 	p.part("region", region)
 	p.part("poolID", poolID)
 	p.check(strings.HasPrefix(poolID, region+"_"), "poolID is %q; it begins with the region and \"_\"", poolID)
 	p.check(clientID != "", "clientID is empty")
-	p.opts.Issuer = issuer
-	p.opts.Audiences = []string{clientID}
-	p.opts.Algorithms = rs256()
+	p.opts.Options = cognito(issuer, []string{clientID})
 	return p.build(optFns)
+}
+
+func cognito(issuer string, clients []string) Options {
+	return Options{Issuer: issuer, Audiences: clients, Algorithms: rs256()}
 }
 
 // cognitoUse has each kind of token name its client where this kind does.
@@ -73,14 +89,15 @@ func cognitoUse(o *ProviderOptions) error {
 // ID tokens. The user id is sub, such as "auth0|507f1f77bcf86cd799439011".
 // ErrInvalid is returned as by [New].
 func Auth0(domain, audience string, optFns ...func(*ProviderOptions)) (*Authorizer, error) {
-	issuer := "https://" + domain + "/"
-	p := preset{keyURL: issuer + ".well-known/jwks.json"}
+	p := preset{keyURL: "https://" + domain + wellKnownKeys}
 	p.check(strings.Contains(domain, ".") && isName(strings.ToLower(domain)), "domain is %q; it must be a host name such as example.eu.auth0.com", domain)
 	p.check(audience != "", "audience is empty")
-	p.opts.Issuer = issuer
-	p.opts.Audiences = []string{audience}
-	p.opts.Algorithms = rs256()
+	p.opts.Options = auth0(domain, []string{audience})
 	return p.build(optFns)
+}
+
+func auth0(domain string, audiences []string) Options {
+	return Options{Issuer: "https://" + domain + "/", Audiences: audiences, Algorithms: rs256()}
 }
 
 // AzureAD returns an authorizer for the tokens that Microsoft Entra ID (Azure
@@ -161,30 +178,32 @@ func isGUID(s string) bool {
 	return true
 }
 
-// IssuerOf returns the iss of the tokens that are signed with the keys at a
-// URL, for the providers whose URL tells: the key URLs of Cognito and Auth0
-// (not its custom domains), and those of Firebase when exactly one audience,
-// the project, is given. It does not ask the provider. For any other URL it is
-// not ok.
-func IssuerOf(keyURL string, audiences ...string) (issuer string, ok bool) {
+// OptionsOf returns what verifies the tokens that are signed with the keys at a
+// URL, for the providers whose URL tells: the key URLs of [Cognito] and [Auth0]
+// (not its custom domains), and those of [Firebase] when exactly one audience,
+// the project, is given. Issuer, Algorithms and what the provider's tokens need
+// beside (of Cognito the claims that name the client, and its token_use) are as
+// in its own constructor; Audiences are those given. It does not ask the
+// provider. For any other URL it is not ok, and but for Audiences there are no
+// options.
+func OptionsOf(keyURL string, audiences ...string) (opts Options, ok bool) {
+	opts.Audiences = audiences
 	u, err := url.Parse(keyURL)
 	if err != nil || u.Scheme != "https" || keyURL != "https://"+u.Host+u.Path {
-		return "", false
+		return opts, false
 	}
-	base, wellKnown := strings.CutSuffix(u.Path, "/.well-known/jwks.json")
-	dir, firebase := strings.CutSuffix(u.Path, "/"+firebaseUser)
+	base, wellKnown := strings.CutSuffix(u.Path, wellKnownKeys)
 	switch {
 	case wellKnown && base == "" && isHostBelow(u.Host, ".auth0.com"):
-		return "https://" + u.Host + "/", true
+		return auth0(u.Host, audiences), true
 	case wellKnown && isCognito(u.Host, base):
-		return "https://" + u.Host + base, true
-	case firebase && u.Host == "www.googleapis.com" && len(audiences) == 1 && audiences[0] != "":
-		switch dir {
-		case "/robot/v1/metadata/x509", "/service_accounts/v1/metadata/x509", "/robot/v1/metadata/jwk", "/service_accounts/v1/jwk":
-			return firebaseIssuer + audiences[0], true
-		}
+		told := ProviderOptions{Options: cognito("https://"+u.Host+base, audiences)}
+		_ = cognitoUse(&told) // Of both uses there is nothing wrong.
+		return told.Options, true
+	case isFirebase(u) && len(audiences) == 1 && audiences[0] != "":
+		return firebase(audiences[0]), true
 	}
-	return "", false
+	return opts, false
 }
 
 func isHostBelow(host, suffix string) bool {

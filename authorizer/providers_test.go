@@ -3,6 +3,7 @@ package authorizer_test
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,7 +182,7 @@ func TestProvidersRefuseBadParameters(t *testing.T) {
 	}
 }
 
-func TestIssuerOf(t *testing.T) {
+func TestOptionsOf(t *testing.T) {
 	for _, tc := range []struct {
 		url       string
 		audiences []string
@@ -221,9 +222,52 @@ func TestIssuerOf(t *testing.T) {
 		{"://", nil, ""},
 		{"", nil, ""},
 	} {
-		got, ok := authorizer.IssuerOf(tc.url, tc.audiences...)
-		if got != tc.want || ok != (tc.want != "") {
-			t.Errorf("IssuerOf(%q, %q) = %q, %v", tc.url, tc.audiences, got, ok)
+		got, ok := authorizer.OptionsOf(tc.url, tc.audiences...)
+		if got.Issuer != tc.want || ok != (tc.want != "") || !slices.Equal(got.Audiences, tc.audiences) {
+			t.Errorf("OptionsOf(%q, %q) = %+v, %v", tc.url, tc.audiences, got, ok)
+		}
+		if rs256 := slices.Equal(got.Algorithms, []string{"RS256"}); rs256 != ok {
+			t.Errorf("OptionsOf(%q, %q) has the algorithms %q", tc.url, tc.audiences, got.Algorithms)
+		}
+		if !ok && (got.AudienceClaims != nil || got.Require != nil) {
+			t.Errorf("OptionsOf(%q, %q) = %+v of a URL that does not tell", tc.url, tc.audiences, got)
+		}
+	}
+}
+
+// By its key URL, a provider's tokens are let in as by its constructor.
+func TestOptionsOfAreThoseOfTheProvider(t *testing.T) {
+	iss := issuers["RS256"]()
+	const pool, tenant = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI", "https://demo.eu.auth0.com/"
+	later := testNow.Add(time.Hour).Unix()
+	for _, tc := range []struct {
+		name, url string
+		claims    change
+		want      error
+	}{
+		{"Cognito access", cognitoKeys, change{"iss": pool, "aud": nil, "client_id": "app", "token_use": "access"}, nil},
+		{"Cognito ID", cognitoKeys, change{"iss": pool, "aud": "app", "token_use": "id"}, nil},
+		{"Cognito, another client", cognitoKeys, change{"iss": pool, "aud": nil, "client_id": "x", "token_use": "access"}, authorizer.ErrAudience},
+		{"Cognito, another use", cognitoKeys, change{"iss": pool, "aud": "app", "token_use": "refresh"}, authorizer.ErrClaims},
+		{"Cognito, no use", cognitoKeys, change{"iss": pool, "aud": "app"}, authorizer.ErrClaims},
+		{"Auth0", auth0Keys, change{"iss": tenant, "aud": []string{"x", "app"}}, nil},
+		{"Auth0, the client alone", auth0Keys, change{"iss": tenant, "aud": nil, "azp": "app", "client_id": "app"}, authorizer.ErrAudience},
+		{"Firebase", firebaseKeys, change{"iss": "https://securetoken.google.com/app", "aud": "app", "auth_time": testNow.Unix()}, nil},
+		{"Firebase, signed in later", firebaseKeys, change{"iss": "https://securetoken.google.com/app", "aud": "app", "auth_time": later}, authorizer.ErrNotYetValid},
+	} {
+		opts, ok := authorizer.OptionsOf(tc.url, "app")
+		if !ok {
+			t.Errorf("%s: not told", tc.name)
+			continue
+		}
+		opts.Now = func() time.Time { return testNow }
+		a, err := authorizer.New(static(t, iss.JWKS()), func(o *authorizer.Options) { *o = opts })
+		if err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+			continue
+		}
+		if _, err := a.Verify(t.Context(), sign(t, iss, claims(tc.claims))); !errors.Is(err, tc.want) {
+			t.Errorf("%s: %v, want %v", tc.name, err, tc.want)
 		}
 	}
 }

@@ -10,6 +10,7 @@
 //	SUMU_SESSION              how long a session lives, 15m to 1h; default 1h
 //	JWT_ISSUER_JWKS_URI       the URL of the issuer's keys; required
 //	JWT_AUTHORIZED_AUDIENCES  the aud that a token may have, with commas; required
+//	JWT_AUDIENCE_CLAIMS       the claims that name the audience, with commas; default: aud, of Cognito client_id too
 //	JWT_ISSUER                the iss; default: told by the URL, for Firebase, Cognito and Auth0
 //	JWT_GRANTS                such as "join,post:room.{claims.org}"
 //	JWT_ORIGINS               the pages that may connect, with commas; default: all

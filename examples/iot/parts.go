@@ -44,12 +44,15 @@ func newAuthorizer(s *settings, log *slog.Logger) (sumu.Authorizer, error) {
 	if len(audiences) == 0 {
 		s.bad("JWT_AUTHORIZED_AUDIENCES", "is not set")
 	}
-	issuer := s.get("JWT_ISSUER", "")
-	if issuer == "" {
-		told := false
-		if issuer, told = authorizer.IssuerOf(url, audiences...); !told {
-			s.bad("JWT_ISSUER", "is not set, and the URL of the keys does not tell it")
-		}
+	// What the provider's tokens need, where the URL tells whose they are.
+	opts, told := authorizer.OptionsOf(url, audiences...)
+	if issuer := s.get("JWT_ISSUER", ""); issuer != "" {
+		opts.Issuer = issuer
+	} else if !told {
+		s.bad("JWT_ISSUER", "is not set, and the URL of the keys does not tell it")
+	}
+	if claims := s.list("JWT_AUDIENCE_CLAIMS"); claims != nil {
+		opts.AudienceClaims = claims
 	}
 	var grants sumu.Grants
 	if err := grants.UnmarshalText([]byte(s.get("JWT_GRANTS", ""))); err != nil {
@@ -63,7 +66,8 @@ func newAuthorizer(s *settings, log *slog.Logger) (sumu.Authorizer, error) {
 		return nil, err
 	}
 	return authorizer.New(keys, func(o *authorizer.Options) {
-		o.Issuer, o.Audiences, o.Grants, o.Origins = issuer, audiences, grants, s.list("JWT_ORIGINS")
+		*o = opts
+		o.Grants, o.Origins = grants, s.list("JWT_ORIGINS")
 	})
 }
 

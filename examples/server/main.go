@@ -73,9 +73,7 @@ func newNode(s settings, cloud aws.Config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	auth, err := authorizer.New(keys, func(o *authorizer.Options) {
-		o.Issuer, o.Audiences, o.Grants = s.issuer, s.audiences, s.grants
-	})
+	auth, err := authorizer.New(keys, s.tokens)
 	if err != nil {
 		return nil, err
 	}

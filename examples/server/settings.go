@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/authorizer"
 	"github.com/sumu-live/sumu/connstore/dynamostore"
 )
 
@@ -42,9 +43,9 @@ type settings struct {
 	openChannels          bool
 	requireEveryone       bool
 
-	jwksURL, issuer string
-	audiences       []string
-	grants          sumu.Grants
+	jwksURL, issuer           string
+	audiences, audienceClaims []string
+	grants                    sumu.Grants
 }
 
 // readSettings reads variables by lookup, such as [os.LookupEnv]. Its error
@@ -78,6 +79,7 @@ func readSettings(lookup func(name string) (value string, ok bool)) (settings, e
 		jwksURL:          e.url("JWT_ISSUER_JWKS_URI"),
 		issuer:           e.required("JWT_ISSUER"),
 		audiences:        e.list("JWT_AUTHORIZED_AUDIENCES", true),
+		audienceClaims:   e.list("JWT_AUDIENCE_CLAIMS", false),
 	}
 	for _, text := range e.list("SUMU_TRUSTED_PROXIES", false) {
 		p, err := netip.ParsePrefix(text)
@@ -118,6 +120,16 @@ func readSettings(lookup func(name string) (value string, ok bool)) (settings, e
 // tables names the tables, to New and to CreateTables.
 func (s settings) tables(o *dynamostore.Options) {
 	o.Connections, o.State = s.connectionsTable, s.stateTable
+}
+
+// tokens says which tokens are let in: to New of the authorizer.
+func (s settings) tokens(o *authorizer.Options) {
+	// What the provider's tokens need, where the URL tells whose they are.
+	*o, _ = authorizer.OptionsOf(s.jwksURL, s.audiences...)
+	o.Issuer, o.Grants = s.issuer, s.grants
+	if s.audienceClaims != nil {
+		o.AudienceClaims = s.audienceClaims
+	}
 }
 
 // nodeCredentials sign what this node asks of the others. They are not AWS's.

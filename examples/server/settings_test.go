@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sumu-live/sumu/authorizer"
 )
 
 // complete is the least that must be set.
@@ -142,6 +144,31 @@ func TestEndpointInClear(t *testing.T) {
 		}
 		if _, err := read(map[string]string{"SUMU_ENDPOINT": endpoint, "SUMU_INSECURE_HTTP": "1"}); err != nil {
 			t.Errorf("%s with SUMU_INSECURE_HTTP: %v", endpoint, err)
+		}
+	}
+}
+
+// What the tokens of a provider need is told by the URL of its keys.
+func TestTokensOfCognito(t *testing.T) {
+	const pool = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC"
+	for _, tt := range []struct {
+		name   string
+		vars   map[string]string
+		claims []string
+		uses   []string
+	}{
+		{"any issuer", nil, nil, nil},
+		{"Cognito", map[string]string{"JWT_ISSUER_JWKS_URI": pool + "/.well-known/jwks.json", "JWT_ISSUER": pool}, []string{"aud", "client_id"}, []string{"id", "access"}},
+		{"claims that are named", map[string]string{"JWT_AUDIENCE_CLAIMS": "aud, azp"}, []string{"aud", "azp"}, nil},
+	} {
+		s, err := read(tt.vars)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var o authorizer.Options
+		s.tokens(&o)
+		if !slices.Equal(o.AudienceClaims, tt.claims) || !slices.Equal(o.Require["token_use"], tt.uses) || o.Issuer != s.issuer || !slices.Equal(o.Audiences, s.audiences) {
+			t.Errorf("%s: %+v", tt.name, o)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 //
 //	JWT_ISSUER_JWKS_URI       the URL of the issuer's keys; required
 //	JWT_AUTHORIZED_AUDIENCES  the aud that a token may have, with commas; required
+//	JWT_AUDIENCE_CLAIMS       the claims that name the audience, with commas; default: aud, of Cognito client_id too
 //	JWT_ISSUER                the iss; default: told by the URL, for Firebase, Cognito and Auth0
 //	JWT_VERIFY_EXPIRATION     false accepts tokens that have no exp; default true
 //	JWT_USER_ID_CLAIM         default sub

@@ -3,6 +3,7 @@
 //
 //	JWT_ISSUER_JWKS_URI       the URL of the issuer's keys; required
 //	JWT_AUTHORIZED_AUDIENCES  the aud that a token may have, with commas; required
+//	JWT_AUDIENCE_CLAIMS       the claims that name the audience, with commas; default: aud, of Cognito client_id too
 //	JWT_ISSUER                the iss; default: told by the URL, for Firebase, Cognito and Auth0
 //	JWT_VERIFY_EXPIRATION     false accepts tokens that have no exp; default true
 //	JWT_USER_ID_CLAIM         default sub
@@ -29,12 +30,16 @@ func Authorizer(e *env.Env, log *slog.Logger) (sumu.Authorizer, error) {
 	if len(audiences) == 0 && !anyAudience {
 		e.Bad("JWT_AUTHORIZED_AUDIENCES", "is not set; or set JWT_INSECURE_ANY_AUDIENCE to true")
 	}
+	// What the provider's tokens need, where the URL tells whose they are.
+	opts, told := authorizer.OptionsOf(url, audiences...)
 	issuer := e.String("JWT_ISSUER", "")
-	if issuer == "" && !anyIssuer {
-		told := false
-		if issuer, told = authorizer.IssuerOf(url, audiences...); !told {
-			e.Bad("JWT_ISSUER", "is not set, and the URL of the keys does not tell it; or set JWT_INSECURE_ANY_ISSUER to true")
-		}
+	if issuer != "" || anyIssuer {
+		opts.Issuer = issuer
+	} else if !told {
+		e.Bad("JWT_ISSUER", "is not set, and the URL of the keys does not tell it; or set JWT_INSECURE_ANY_ISSUER to true")
+	}
+	if claims := e.List("JWT_AUDIENCE_CLAIMS"); claims != nil {
+		opts.AudienceClaims = claims
 	}
 	var grants sumu.Grants
 	if err := grants.UnmarshalText([]byte(e.String("JWT_GRANTS", ""))); err != nil {
@@ -49,8 +54,8 @@ func Authorizer(e *env.Env, log *slog.Logger) (sumu.Authorizer, error) {
 		return nil, err
 	}
 	return authorizer.New(keys, func(o *authorizer.Options) {
-		o.Issuer, o.InsecureAnyIssuer = issuer, anyIssuer
-		o.Audiences, o.InsecureAnyAudience = audiences, anyAudience
+		*o = opts
+		o.InsecureAnyIssuer, o.InsecureAnyAudience = anyIssuer, anyAudience
 		o.InsecureNoExpiry = noExpiry
 		o.UserIDClaim = e.String("JWT_USER_ID_CLAIM", "")
 		o.Claims, o.Grants = e.List("JWT_CLAIMS"), grants

@@ -12,6 +12,7 @@ module "authorizer" {
     JWT_ISSUER_JWKS_URI       = var.issuer_jwks_uri
     JWT_ISSUER                = var.issuer
     JWT_AUTHORIZED_AUDIENCES  = join(",", var.authorized_audiences)
+    JWT_AUDIENCE_CLAIMS       = join(",", var.audience_claims)
     JWT_INSECURE_ANY_AUDIENCE = tostring(var.insecure_any_audience)
     JWT_INSECURE_ANY_ISSUER   = tostring(var.insecure_any_issuer)
     JWT_VERIFY_EXPIRATION     = tostring(var.verify_token_expiration)

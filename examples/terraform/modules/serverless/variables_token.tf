@@ -42,6 +42,16 @@ variable "authorized_audiences" {
   }
 }
 
+variable "audience_claims" {
+  description = "The claims that name the audience; one of them is enough. Default: aud, and of Cognito client_id too."
+  type        = list(string)
+  default     = []
+  validation {
+    condition     = alltrue([for c in var.audience_claims : trimspace(c) != "" && !strcontains(c, ",")])
+    error_message = "A claim of audience_claims is not empty and holds no comma: give a list."
+  }
+}
+
 variable "insecure_any_audience" {
   description = "Lets in tokens that the issuer made for any application."
   type        = bool

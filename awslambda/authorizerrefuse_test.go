@@ -87,6 +87,19 @@ func TestDefectPrincipalUnescaped(t *testing.T) {
 	}
 }
 
+// Cross-site hijacking: the cookie comes along whatever page opens the connection.
+func TestAuthorizerRefusesAForeignPageWithACookie(t *testing.T) {
+	h := must(awslambda.NewAuthorizer(sumu.AuthorizerFunc(func(context.Context, *sumu.ConnectRequest) (sumu.Identity, error) {
+		return sumu.Identity{UserID: "ann"}, nil
+	})))
+	policy := call[events.APIGatewayCustomAuthorizerResponse](t, h, authEvent(func(e map[string]any) {
+		e["headers"] = map[string]any{"Cookie": "session=1", "Origin": "https://evil.example"}
+	}))
+	if policy.PolicyDocument.Statement[0].Effect != "Deny" || policy.PrincipalID != "denied" {
+		t.Errorf("let in: %+v", policy)
+	}
+}
+
 // One that no queue takes is nobody's.
 func TestAuthorizerRefusesOddUserIDs(t *testing.T) {
 	for _, user := range []string{"", "a\tb", "a\u2028c", "a\u202ec", "a\uffff", " ann", "ann\u00a0", "a\xff", strings.Repeat("u", sumu.MaxUserID+1)} {

@@ -22,6 +22,7 @@ type App struct {
 	verifier TokenVerifier // nil unless opts.Refresh
 	store    Store
 	capper   Capper // nil unless opts.MaxConnections
+	origins  *OriginPolicy
 	opts     AppOptions
 	failures logging.Summary
 
@@ -44,6 +45,23 @@ type AppOptions struct {
 	// Default nil: "sumu"; empty: none. A client that offers some gets the first of these that
 	// is among them; browsers fail when none is.
 	Subprotocols []string
+	// Origins are those whose pages may connect, whatever the Authorizer, as
+	// browsers send them in Origin: "https://app.example.com", with the port
+	// where it is not the scheme's own; "https://*.example.com" for all names
+	// below example.com, but not itself; "app://name" of what has a scheme of its
+	// own; "null" (sandboxed pages) and "file://" (files, some of Electron) as
+	// they are; "*" for every page there is. Case does not count. Hosts are in
+	// ASCII: "https://xn--bcher-kva.example". With a list, a request of any other
+	// page is refused with ErrForbidden before its Authorizer is asked.
+	//
+	// Default, no list: pages of the same host (scheme, host and port, as the
+	// client saw them) connect, and others with what browsers do not send by
+	// themselves, such as a token in the query or a sub-protocol. Those of
+	// another host with ambient credentials are refused: cookies and the like,
+	// see [AmbientReader] and [ConnectRequest.Ambient].
+	//
+	// Programs that are no browsers send no Origin, and are let pass.
+	Origins []string
 	// MaxConnections is how many connections a user may have at once. One more
 	// is refused with ErrLimit, or takes the place of the oldest with
 	// EvictOldest. The store must be a [Capper]. Default none; negative: the
@@ -110,6 +128,8 @@ func NewApp(auth Authorizer, store Store, optFns ...func(*AppOptions)) (*App, er
 	if opts.Refresh && !ok && auth != nil {
 		errs = append(errs, &Error{Op: "Refresh needs an authorizer that is a TokenVerifier", Kind: ErrUnsupported})
 	}
+	origins, err := NewOriginPolicy(auth, opts.Origins)
+	errs = append(errs, err)
 	for i, mw := range opts.Middleware {
 		if mw == nil {
 			errs = append(errs, invalid("Middleware[%d] is nil", i))
@@ -124,7 +144,7 @@ func NewApp(auth Authorizer, store Store, optFns ...func(*AppOptions)) (*App, er
 		opts.Default = forbidden
 	}
 	a := &App{
-		auth: auth, verifier: verifier, store: store, capper: capper, opts: opts,
+		auth: auth, verifier: verifier, store: store, capper: capper, origins: origins, opts: opts,
 		routes: make(map[string]Handler),
 	}
 	a.builtin = map[string]Handler{"ping": a.wrap(pong), "keepalive": a.wrap(keepalive)}
@@ -200,6 +220,9 @@ func (a *App) Connect(ctx context.Context, r *ConnectRequest) (Session, error) {
 
 func (a *App) connect(ctx context.Context, r *ConnectRequest) (Session, error) {
 	op := "connect " + r.ConnectionID
+	if err := a.origins.Check(r); err != nil {
+		return Session{}, &Error{Op: op, Err: err}
+	}
 	id, err := a.auth.Authorize(ctx, r)
 	if err != nil {
 		return Session{}, &Error{Op: op, Err: err}

@@ -30,6 +30,10 @@ type Identity struct {
 type ConnectRequest struct {
 	ConnectionID string // given by the transport, unique
 	Endpoint     string // see [Connection.Endpoint]
+	// Scheme ("http" or "https") and Host (with the port, unless it is the
+	// scheme's own) are those of the URL as the client has it, in front of all
+	// proxies: [AppOptions.Origins] compares them. "": not known.
+	Scheme, Host string
 	// Header and Query are as net/http has them; Header may be in any case.
 	Header map[string][]string
 	Query  map[string][]string

@@ -179,7 +179,7 @@
 //
 // # Not here
 //
-// Origins and tokens are the authorizer's. TLS and the time that a client may
+// Origins are the App's, tokens the authorizer's. TLS and the time that a client may
 // take to send its request are the [net/http.Server]'s: see [Server].
 //
 // # Cost

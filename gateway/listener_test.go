@@ -40,6 +40,8 @@ func TestByListener(t *testing.T) {
 		"RequestLimits":                   TestRequestLimits,
 		"Query":                           TestQuery,
 		"HeaderCase":                      TestHeaderCase,
+		"OriginOfTheSameHost":             TestOriginOfTheSameHost,
+		"ListedOrigins":                   TestListedOrigins,
 		"NoCompression":                   TestNoCompression,
 		"ConnectRatePerSource":            TestConnectRatePerSource,
 		"ConnectRate":                     TestConnectRate,

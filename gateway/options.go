@@ -127,8 +127,10 @@ type Options struct {
 	// counted. Default 100; negative: no limit.
 	MessageRate int
 	// TrustedProxies are whose X-Forwarded-For is believed: then a client's
-	// address is the right-most one there that is not a trusted proxy's. Default
-	// none: it is the address that the connection comes from.
+	// address is the right-most one there that is not a trusted proxy's. So are
+	// the X-Forwarded-Proto and X-Forwarded-Host of the nearest one, for
+	// [sumu.AppOptions.Origins]. Default none: it is the address that the
+	// connection comes from.
 	TrustedProxies []netip.Prefix
 
 	// CloseGrace is how long a socket that was told to close may take to

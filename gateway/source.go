@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -10,11 +11,8 @@ import (
 // the connection, or what the trusted proxies before it say.
 func (g *Gateway) sourceOf(r *http.Request) string {
 	host := hostOf(r.RemoteAddr)
-	if len(g.opts.TrustedProxies) == 0 {
-		return host
-	}
-	from, err := netip.ParseAddr(host)
-	if err != nil || !g.trusted(from) {
+	from, ok := g.proxyOf(host)
+	if !ok {
 		return host
 	}
 	// From the right: each proxy appends whom it got the request from, and
@@ -38,6 +36,46 @@ func (g *Gateway) sourceOf(r *http.Request) string {
 		}
 	}
 	return from.Unmap().String()
+}
+
+// proxyOf returns the address of a trusted proxy; false when host is none.
+func (g *Gateway) proxyOf(host string) (netip.Addr, bool) {
+	if len(g.opts.TrustedProxies) == 0 {
+		return netip.Addr{}, false
+	}
+	addr, err := netip.ParseAddr(host)
+	return addr, err == nil && g.trusted(addr)
+}
+
+// siteOf is the scheme and the host of a request's URL as the client has it:
+// that of the connection, or what a trusted proxy says. Of several values the
+// first is that of the outermost proxy. Whoever makes them up lets in nobody but
+// itself: a page cannot have a browser send them.
+func (g *Gateway) siteOf(r *http.Request) (scheme, host string) {
+	scheme, host = "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if _, ok := g.proxyOf(hostOf(r.RemoteAddr)); ok {
+		scheme = cmp.Or(strings.ToLower(outermost(r.Header["X-Forwarded-Proto"])), scheme)
+		host = cmp.Or(outermost(r.Header["X-Forwarded-Host"]), host)
+	}
+	switch scheme {
+	case "wss":
+		scheme = "https"
+	case "ws":
+		scheme = "http"
+	}
+	return scheme, host
+}
+
+// outermost returns the first of the values that proxies have set; "": none.
+func outermost(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	first, _, _ := strings.Cut(lines[0], ",")
+	return strings.TrimSpace(first)
 }
 
 // parseHop reads an address that may have a port.

@@ -136,9 +136,12 @@ func (g *Gateway) connect(r *http.Request, id, source string) (session sumu.Sess
 			return session, 0, err
 		}
 	}
+	scheme, host := g.siteOf(r)
 	session, err = g.app.Connect(ctx, &sumu.ConnectRequest{
 		ConnectionID: id,
 		Endpoint:     g.endpoint,
+		Scheme:       scheme,
+		Host:         host,
 		Header:       r.Header,
 		Query:        query,
 		SourceIP:     source,

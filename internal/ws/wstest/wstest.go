@@ -4,6 +4,7 @@ package wstest
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/tls"
 	"encoding/binary"
 	"fmt"
@@ -113,7 +114,7 @@ func send(r *http.Request, early []byte) (*Conn, error) {
 }
 
 func requestBytes(r *http.Request, early []byte) []byte {
-	b := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.URL.RequestURI(), r.URL.Host)
+	b := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.URL.RequestURI(), cmp.Or(r.Host, r.URL.Host))
 	for name, values := range r.Header {
 		for _, v := range values {
 			b = fmt.Appendf(b, "%s: %s\r\n", name, v)

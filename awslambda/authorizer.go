@@ -1,6 +1,7 @@
 package awslambda
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,11 @@ const MaxAuthorizerResult = 8 * 1024
 
 // AuthorizerOptions tune an [Authorizer]. The zero value is the default.
 type AuthorizerOptions struct {
+	// Origins are those whose pages may connect, as in [sumu.AppOptions.Origins].
+	// Default: every page may, with a token that browsers do not send by
+	// themselves. An authorizer that goes by cookies and the like needs a list: no
+	// page has the host of an API's endpoint.
+	Origins []string
 	// Logger is told why a client was refused, without its token: at level Info when
 	// it is the client's fault, Error when it is ours. Default: [slog.Default],
 	// warnings and errors; slog.New(slog.DiscardHandler) for silence.
@@ -34,14 +40,17 @@ type AuthorizerOptions struct {
 // sources of the authorizer empty: with any, API Gateway answers 401 by itself
 // to a client that presents its token elsewhere.
 type Authorizer struct {
-	auth   sumu.Authorizer
-	logger *slog.Logger
+	auth    sumu.Authorizer
+	origins *sumu.OriginPolicy
+	logger  *slog.Logger
 }
 
 var _ handler = (*Authorizer)(nil)
 
 // NewAuthorizer returns a handler that lets in whom auth accepts. ErrInvalid is
-// returned when auth is nil.
+// returned when auth is nil, for an entry of Origins that can be no page's, and
+// for an auth that goes by ambient credentials ([sumu.AmbientReader]) without
+// Origins.
 func NewAuthorizer(auth sumu.Authorizer, optFns ...func(*AuthorizerOptions)) (*Authorizer, error) {
 	var o AuthorizerOptions
 	for _, fn := range optFns {
@@ -50,7 +59,22 @@ func NewAuthorizer(auth sumu.Authorizer, optFns ...func(*AuthorizerOptions)) (*A
 	if auth == nil {
 		return nil, invalid("an Authorizer needs a sumu.Authorizer")
 	}
-	return &Authorizer{auth: auth, logger: logging.Or(o.Logger)}, nil
+	origins, err := sumu.NewOriginPolicy(auth, o.Origins)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOrigins(origins); err != nil {
+		return nil, err
+	}
+	return &Authorizer{auth: auth, origins: origins, logger: logging.Or(o.Logger)}, nil
+}
+
+// checkOrigins refuses a policy by which no page could ever connect.
+func checkOrigins(p *sumu.OriginPolicy) error {
+	if p.SameHostOnly() {
+		return invalid("the authorizer goes by credentials that browsers send by themselves, such as cookies; give Origins, the pages that may connect")
+	}
+	return nil
 }
 
 // Invoke handles an event of [KindAuthorizer]; see [Authorizer.Handle].
@@ -80,7 +104,7 @@ func (a *Authorizer) Handle(ctx context.Context, r AuthorizerRequest) (events.AP
 	req := r.connectRequest()
 	log := a.logger.With("connection_id", req.ConnectionID, "request_id", r.RequestContext.RequestID)
 	var id sumu.Identity
-	err := checkMethod(r.MethodARN)
+	err := cmp.Or(checkMethod(r.MethodARN), a.origins.Check(req))
 	if err == nil {
 		err = safely(func() (err error) {
 			id, err = a.auth.Authorize(ctx, req)

@@ -57,6 +57,8 @@ func (r AuthorizerRequest) LogValue() slog.Value { return slog.StringValue(r.Str
 func (r *AuthorizerRequest) connectRequest() *sumu.ConnectRequest {
 	return &sumu.ConnectRequest{
 		ConnectionID: r.RequestContext.ConnectionID,
+		Scheme:       "https",
+		Host:         r.RequestContext.DomainName,
 		Header:       values(r.Headers, r.MultiValueHeaders),
 		Query:        values(r.QueryStringParameters, r.MultiValueQueryStringParameters),
 		SourceIP:     r.RequestContext.Identity.SourceIP,

@@ -14,6 +14,8 @@ import (
 func connectRequest(r *events.APIGatewayWebsocketProxyRequest) *sumu.ConnectRequest {
 	return &sumu.ConnectRequest{
 		ConnectionID: r.RequestContext.ConnectionID,
+		Scheme:       "https",
+		Host:         r.RequestContext.DomainName,
 		Header:       values(r.Headers, r.MultiValueHeaders),
 		Query:        values(r.QueryStringParameters, r.MultiValueQueryStringParameters),
 		SourceIP:     r.RequestContext.Identity.SourceIP,

@@ -108,8 +108,16 @@ type verifiedKey struct{}
 // REQUEST authorizer has verified the token: it takes the identity from the
 // event, which a client cannot write, and verifies nothing again. ErrUnauthorized is
 // returned for an event without it, and outside of a [WebSocket].
-func ContextAuthorizer() sumu.Authorizer {
-	return sumu.AuthorizerFunc(func(ctx context.Context, _ *sumu.ConnectRequest) (sumu.Identity, error) {
-		return identityOf(ctx.Value(verifiedKey{}))
-	})
+func ContextAuthorizer() sumu.Authorizer { return contextAuthorizer{} }
+
+type contextAuthorizer struct{}
+
+var _ sumu.AmbientReader = contextAuthorizer{}
+
+// Authorize reads the context of the event.
+func (contextAuthorizer) Authorize(ctx context.Context, _ *sumu.ConnectRequest) (sumu.Identity, error) {
+	return identityOf(ctx.Value(verifiedKey{}))
 }
+
+// AmbientCredentials is false: whoever wrote the context has checked the origin.
+func (contextAuthorizer) AmbientCredentials(*sumu.ConnectRequest) bool { return false }

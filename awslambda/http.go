@@ -2,6 +2,7 @@ package awslambda
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -101,6 +102,7 @@ func httpRequest(ctx context.Context, r *events.APIGatewayV2HTTPRequest) (*http.
 		return nil, invalid("event of an HTTP request has no method")
 	}
 	req.URL, req.RequestURI = u, u.RequestURI()
+	req.TLS = new(tls.ConnectionState) // It came by https; AWS ended it.
 	req.Host, req.RemoteAddr = r.RequestContext.DomainName, r.RequestContext.HTTP.SourceIP
 	for name, value := range r.Headers { // Several of a name are joined by commas already.
 		req.Header.Set(name, value)

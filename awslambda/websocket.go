@@ -60,7 +60,8 @@ var _ handler = (*WebSocket)(nil)
 // NewWebSocket returns a handler that serves app. Behind a REQUEST authorizer
 // the App's own is [ContextAuthorizer]; without one it verifies tokens itself,
 // and [WebSocketOptions.Identities] must be given. ErrInvalid is returned when
-// app is nil.
+// app is nil, and when its Authorizer goes by ambient credentials
+// ([sumu.AmbientReader]) without [sumu.AppOptions.Origins].
 func NewWebSocket(app *sumu.App, optFns ...func(*WebSocketOptions)) (*WebSocket, error) {
 	var o WebSocketOptions
 	for _, fn := range optFns {
@@ -68,6 +69,9 @@ func NewWebSocket(app *sumu.App, optFns ...func(*WebSocketOptions)) (*WebSocket,
 	}
 	if app == nil {
 		return nil, invalid("a WebSocket needs an App")
+	}
+	if err := checkOrigins(app.Origins()); err != nil {
+		return nil, err
 	}
 	if o.Endpoint == nil {
 		o.Endpoint = func(string, string) (string, error) { return "", nil }

@@ -20,7 +20,8 @@ var _ http.Handler = (*Vendor)(nil)
 // with the status 401 for a missing or bad token, 403 for a client that may not
 // connect or whose user id or grants cannot stand in a policy, 429 and 503 when
 // it may succeed later, 500 for a fault of ours, 405 for another method. An
-// answer is never cached. The headers of CORS are left to whatever is in front.
+// answer is never cached. The headers of CORS are left to whatever is in front;
+// [VendorOptions.Origins] holds with and without them.
 func (v *Vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if r.Method != http.MethodPost {
@@ -107,5 +108,9 @@ func connectRequest(r *http.Request) *sumu.ConnectRequest {
 	if host, _, err := net.SplitHostPort(ip); err == nil {
 		ip = host
 	}
-	return &sumu.ConnectRequest{Header: r.Header, Query: r.URL.Query(), SourceIP: ip}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return &sumu.ConnectRequest{Scheme: scheme, Host: r.Host, Header: r.Header, Query: r.URL.Query(), SourceIP: ip}
 }

@@ -91,3 +91,39 @@ func TestServeHTTPRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Whose pages may have credentials is what an App says of connections.
+func TestServeHTTPByOrigin(t *testing.T) {
+	const own, app, evil = "https://vendor.example.com", "https://app.example.com", "https://evil.example"
+	for name, tt := range map[string]struct {
+		list   []string
+		header map[string]string
+		status int
+	}{
+		"a token, any page":                 {nil, map[string]string{"Origin": evil, "Authorization": "Bearer t"}, 200},
+		"no browser":                        {nil, map[string]string{"Cookie": "session=1"}, 200},
+		"a cookie, its own page":            {nil, map[string]string{"Origin": own, "Cookie": "session=1"}, 200},
+		"a cookie, another page":            {nil, map[string]string{"Origin": evil, "Cookie": "session=1"}, 403},
+		"a password, another page":          {nil, map[string]string{"Origin": "null", "Authorization": "Basic YTpi"}, 403},
+		"a cookie, a page that is listed":   {[]string{app}, map[string]string{"Origin": app, "Cookie": "session=1"}, 200},
+		"a token, a page that is not":       {[]string{app}, map[string]string{"Origin": evil, "Authorization": "Bearer t"}, 403},
+		"a token, its own page, not listed": {[]string{app}, map[string]string{"Origin": own}, 403},
+	} {
+		api := new(fakeSTS)
+		v := newVendor(t, as(sumu.Identity{UserID: "ann"}, nil), api, func(o *iot.VendorOptions) { o.Origins = tt.list })
+		r := httptest.NewRequest(http.MethodPost, own+"/connect", nil) // https: it has TLS.
+		for name, value := range tt.header {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		v.ServeHTTP(w, r)
+		if w.Code != tt.status {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+	if _, err := iot.NewVendor(as(sumu.Identity{}, nil), new(fakeSTS), "arn:aws:iam::123456789012:role/client", endpoint, func(o *iot.VendorOptions) {
+		o.Origins = []string{"app.example.com"}
+	}); !errors.Is(err, sumu.ErrInvalid) || !strings.Contains(err.Error(), "Origins[0]") {
+		t.Errorf("a bad list: %v", err)
+	}
+}

@@ -61,6 +61,11 @@ type VendorOptions struct {
 	// chooses. Default: such a grant is refused.
 	Prefixes bool
 
+	// Origins are those whose pages may have credentials, as in
+	// [sumu.AppOptions.Origins]. Pages of the same host are told by Host and TLS of
+	// the request: behind a proxy that ends TLS, an authorizer that goes by cookies
+	// needs a list.
+	Origins []string
 	// Revocations is where [sumu.Revoke] writes. Default nil: no token is ever
 	// revoked.
 	Revocations sumu.StateStore
@@ -128,7 +133,7 @@ func NewVendor(auth sumu.Authorizer, api STS, roleARN, endpoint string, optFns .
 	}
 	o.Account = cmp.Or(o.Account, role[2])
 	errs = append(errs, o.check(role[2] != ""))
-	v.app, err = sumu.NewApp(auth, nowhere{}, func(a *sumu.AppOptions) { a.Revocations, a.Now = o.Revocations, o.Now })
+	v.app, err = sumu.NewApp(auth, nowhere{}, func(a *sumu.AppOptions) { a.Origins, a.Revocations, a.Now = o.Origins, o.Revocations, o.Now })
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}

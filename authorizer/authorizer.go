@@ -2,6 +2,7 @@ package authorizer
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sumu-live/sumu"
 )
@@ -14,11 +15,13 @@ type Authorizer struct {
 	opts Options
 
 	issuers []string // that iss may be; empty: any
-	origins *originPolicy
 	grants  []grantTemplate
 }
 
-var _ sumu.Authorizer = (*Authorizer)(nil)
+var (
+	_ sumu.Authorizer    = (*Authorizer)(nil)
+	_ sumu.AmbientReader = (*Authorizer)(nil)
+)
 
 // New returns an authorizer that trusts the keys of a source. ErrInvalid is
 // returned with every option that cannot be; Issuer and Audiences must be
@@ -42,8 +45,6 @@ func newAuthorizer(keys KeySource, opts Options) (*Authorizer, error) {
 	var more []error
 	a.algs, more = newAlgorithms(keys, opts.Algorithms)
 	errs = append(errs, more...)
-	a.origins, more = newOriginPolicy(opts.Origins)
-	errs = append(errs, more...)
 	a.grants, more = compileGrants(opts.Grants)
 	if err := joined(append(errs, more...)); err != nil {
 		return nil, err
@@ -54,25 +55,32 @@ func newAuthorizer(keys KeySource, opts Options) (*Authorizer, error) {
 // Authorize verifies the token of a connect request: the one of the first of
 // [Options.Sources] that has one. ErrUnauthorized is returned for a token that
 // is missing or does not verify, ErrForbidden for one that verifies but is for
-// another audience and for an origin that is not allowed, ErrUnavailable when
-// the keys cannot be had.
+// another audience, ErrUnavailable when the keys cannot be had.
 func (a *Authorizer) Authorize(ctx context.Context, r *sumu.ConnectRequest) (sumu.Identity, error) {
-	// The origin comes first: it costs less than a signature.
-	browser, err := a.origins.check(r)
-	if err != nil {
-		return sumu.Identity{}, refuse(err)
+	token, _ := a.find(r)
+	return a.Verify(ctx, token)
+}
+
+// AmbientCredentials implements [sumu.AmbientReader]: the token that decides is
+// in a cookie, or in a header of a request that has cookies or the like, from
+// which a proxy may have made it. With r nil, whether a cookie is among
+// [Options.Sources].
+func (a *Authorizer) AmbientCredentials(r *sumu.ConnectRequest) bool {
+	if r == nil {
+		return slices.ContainsFunc(a.opts.Sources, func(s TokenSource) bool { return s.cookie })
 	}
+	_, from := a.find(r)
+	return from.ambient(r)
+}
+
+// find returns the token of the first source that has one, and that source.
+func (a *Authorizer) find(r *sumu.ConnectRequest) (token string, from TokenSource) {
 	for _, source := range a.opts.Sources {
-		token := source.read(r, source.name)
-		switch {
-		case token == "":
-		case source.cookie && !browser:
-			return sumu.Identity{}, refuse(ErrOrigin)
-		default:
-			return a.Verify(ctx, token)
+		if token := source.read(r, source.name); token != "" {
+			return token, source
 		}
 	}
-	return sumu.Identity{}, refuse(ErrNoToken)
+	return "", TokenSource{}
 }
 
 // Verify verifies a token and returns who it speaks for. Its errors are those

@@ -42,10 +42,9 @@
 // No token, no connection. The signature, exp, nbf, iat, the issuer, the
 // audience and the user id are all checked, unless an option whose name begins
 // with Insecure says otherwise. A token that is missing or does not verify is
-// [sumu.ErrUnauthorized] (401); one that is for another audience, and an origin
-// that is not allowed, is [sumu.ErrForbidden] (403); keys that cannot be had
-// are [sumu.ErrUnavailable], a fault on our side. No error holds any part of a
-// token.
+// [sumu.ErrUnauthorized] (401); one that is for another audience is
+// [sumu.ErrForbidden] (403); keys that cannot be had are [sumu.ErrUnavailable], a
+// fault on our side. No error holds any part of a token.
 //
 // The key decides the algorithm, and the token does not: RS and PS take RSA
 // keys of 2,048 bits and more, each ES algorithm takes keys on its own curve,
@@ -71,8 +70,9 @@
 //     payload is parsed after its signature has been verified.
 //   - One key of a set that cannot be read costs only itself; private and
 //     symmetric keys in a set are never used.
-//   - Another site's page cannot use a visitor's cookie: a cookie needs
-//     [Options.Origins], and a request that has an Origin.
+//   - Another site's page cannot use a visitor's cookie: that the token is in one
+//     is declared ([sumu.AmbientReader]), and [sumu.AppOptions.Origins] says whose
+//     pages may connect.
 //   - A claim cannot widen a grant: a value that could name more than one thing
 //     takes the grant away.
 //   - No redirect and no configuration leads a fetch to another host's private

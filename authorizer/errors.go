@@ -7,7 +7,7 @@ import (
 )
 
 // Why a token was refused. Each comes inside a [sumu.Error] of the kind
-// [sumu.ErrUnauthorized] (401), but ErrAudience and ErrOrigin, whose kind is
+// [sumu.ErrUnauthorized] (401), but ErrAudience, whose kind is
 // [sumu.ErrForbidden] (403). No error holds the token or any part of it.
 var (
 	// ErrNoToken: no source of the request has a token.
@@ -41,9 +41,6 @@ var (
 	ErrUserID = errors.New("token names no acceptable user")
 	// ErrAudience: the token names none of [Options.Audiences].
 	ErrAudience = errors.New("token is for another audience")
-	// ErrOrigin: the request's Origin is not among [Options.Origins], or it has
-	// none and its token came in a cookie.
-	ErrOrigin = errors.New("origin is not allowed")
 	// ErrTicket: the ticket is not known, was used, or has expired.
 	ErrTicket = errors.New("ticket is not valid")
 )
@@ -56,7 +53,7 @@ func refuse(reason error) error {
 }
 
 func kindOf(reason error) error {
-	if errors.Is(reason, ErrAudience) || errors.Is(reason, ErrOrigin) {
+	if errors.Is(reason, ErrAudience) {
 		return sumu.ErrForbidden
 	}
 	return sumu.ErrUnauthorized

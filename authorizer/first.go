@@ -24,6 +24,8 @@ func First(auths ...sumu.Authorizer) sumu.Authorizer {
 
 type first []sumu.Authorizer
 
+var _ sumu.AmbientReader = first(nil)
+
 func (f first) Authorize(ctx context.Context, r *sumu.ConnectRequest) (sumu.Identity, error) {
 	for _, a := range f {
 		id, err := a.Authorize(ctx, r)
@@ -32,4 +34,16 @@ func (f first) Authorize(ctx context.Context, r *sumu.ConnectRequest) (sumu.Iden
 		}
 	}
 	return sumu.Identity{}, refuse(ErrNoToken)
+}
+
+// AmbientCredentials passes on what the authorizers say; of one that is no
+// [sumu.AmbientReader] the request tells.
+func (f first) AmbientCredentials(r *sumu.ConnectRequest) bool {
+	for _, a := range f {
+		reader, ok := a.(sumu.AmbientReader)
+		if ok && reader.AmbientCredentials(r) || !ok && r != nil && r.Ambient() {
+			return true
+		}
+	}
+	return false
 }

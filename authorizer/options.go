@@ -96,15 +96,6 @@ type Options struct {
 	// Authorization, then the sub-protocol "bearer.<token>".
 	Sources []TokenSource
 
-	// Origins are those whose pages may connect, as browsers send them in
-	// Origin: "https://app.example.com", with the port where it is not the
-	// scheme's own, or "https://*.example.com" for all names below example.com,
-	// but not itself. A request with another Origin, "null" included, is
-	// refused before its token is looked at. One without an Origin does not
-	// come from a browser and is let pass, unless its token is in a cookie.
-	// Default: every origin, which a cookie among Sources rules out.
-	Origins []string
-
 	// MaxToken is the longest token in bytes; a longer one is refused before
 	// anything of it is parsed. Default 16 KiB; 1 to 1 MiB.
 	MaxToken int
@@ -190,9 +181,6 @@ func (o *Options) validate() []error {
 		} else if s.cookie {
 			if (&http.Cookie{Name: s.name}).Valid() != nil {
 				bad("Sources[%d]: no cookie can have this name", i)
-			}
-			if len(o.Origins) == 0 {
-				bad("Sources[%d] is a cookie, which any page makes a browser send; give Origins", i)
 			}
 		}
 	}

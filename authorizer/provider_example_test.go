@@ -10,6 +10,7 @@ import (
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/authorizer"
+	"github.com/sumu-live/sumu/connstore/memstore"
 	"github.com/sumu-live/sumu/internal/issuer"
 )
 
@@ -80,16 +81,23 @@ func ExampleFromCookie() {
 		o.Issuer = "https://id.example.com/"
 		o.Audiences = []string{"chat"}
 		o.Sources = []authorizer.TokenSource{authorizer.FromCookie("__Host-session")}
+	})
+	if err != nil {
+		panic(err)
+	}
+	// Its own pages connect, and no others, unless Origins lists them.
+	app, err := sumu.NewApp(auth, new(memstore.Store), func(o *sumu.AppOptions) {
 		o.Origins = []string{"https://app.example.com", "https://*.preview.example.com"}
 	})
 	if err != nil {
 		panic(err)
 	}
-	_, err = auth.Authorize(context.Background(), &sumu.ConnectRequest{
-		Header: map[string][]string{"Origin": {"https://evil.example"}, "Cookie": {"__Host-session=…"}},
+	_, err = app.Connect(context.Background(), &sumu.ConnectRequest{
+		ConnectionID: "c1",
+		Header:       map[string][]string{"Origin": {"https://evil.example"}, "Cookie": {"__Host-session=…"}},
 	})
 	fmt.Println(err)
-	// Output: verify token: forbidden: origin is not allowed
+	// Output: connect c1: Origin is not among those that may connect: forbidden: origin is not allowed
 }
 
 // What a user may do comes from the claims of the token.

@@ -221,3 +221,13 @@ func isCognito(host, path string) bool {
 	id, mine := strings.CutPrefix(path, "/"+region+"_")
 	return ok && mine && isName(region) && id != "" && !strings.Contains(id, "/")
 }
+
+// isName reports whether s is labels of a host name with dots between them.
+func isName(s string) bool {
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}

@@ -28,9 +28,6 @@ type TicketOptions struct {
 	// Source says where a request holds its ticket. Default: the query
 	// parameter "ticket". A cookie is refused: no ticket is worth one.
 	Source TokenSource
-	// Origins are those whose pages may connect, as in [Options.Origins].
-	// Default: every origin; another page does not have the ticket.
-	Origins []string
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
 }
@@ -42,12 +39,14 @@ type TicketOptions struct {
 //
 // Accept tickets beside tokens with [First].
 type Tickets struct {
-	store   sumu.StateStore
-	opts    TicketOptions
-	origins *originPolicy
+	store sumu.StateStore
+	opts  TicketOptions
 }
 
-var _ sumu.Authorizer = (*Tickets)(nil)
+var (
+	_ sumu.Authorizer    = (*Tickets)(nil)
+	_ sumu.AmbientReader = (*Tickets)(nil)
+)
 
 // NewTickets returns tickets that are kept in a store, which all processes that
 // issue and redeem them share. The store sees the SHA-256 of a ticket only: who
@@ -65,7 +64,7 @@ func NewTickets(store sumu.StateStore, optFns ...func(*TicketOptions)) (*Tickets
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	origins, errs := newOriginPolicy(opts.Origins)
+	var errs []error
 	if store == nil {
 		errs = append(errs, invalid("Tickets need a StateStore"))
 	}
@@ -81,7 +80,7 @@ func NewTickets(store sumu.StateStore, optFns ...func(*TicketOptions)) (*Tickets
 	if err := joined(errs); err != nil {
 		return nil, err
 	}
-	return &Tickets{store: store, opts: opts, origins: origins}, nil
+	return &Tickets{store: store, opts: opts}, nil
 }
 
 // ticketValue is an identity as it is stored. Dates are in ms since the epoch;
@@ -137,13 +136,9 @@ func (t *Tickets) Issue(ctx context.Context, id sumu.Identity) (ticket string, e
 // Authorize redeems the ticket of a connect request: of several requests with
 // one ticket, at any number of processes, exactly one is let in.
 // ErrUnauthorized is returned for a ticket that is missing (ErrNoToken), or
-// that is not known, was used, or has expired (ErrTicket); ErrForbidden for an
-// origin that is not allowed; ErrUnavailable when the store fails, after which
-// the ticket may be used up.
+// that is not known, was used, or has expired (ErrTicket); ErrUnavailable when the
+// store fails, after which the ticket may be used up.
 func (t *Tickets) Authorize(ctx context.Context, r *sumu.ConnectRequest) (sumu.Identity, error) {
-	if _, err := t.origins.check(r); err != nil {
-		return sumu.Identity{}, redeemError(err)
-	}
 	ticket := t.opts.Source.read(r, t.opts.Source.name)
 	switch len(ticket) {
 	case 0:
@@ -179,6 +174,12 @@ func (t *Tickets) Authorize(ctx context.Context, r *sumu.ConnectRequest) (sumu.I
 		UserID: v.UserID, ExpiresAt: fromMillis(v.ExpiresAt), IssuedAt: fromMillis(v.IssuedAt),
 		Grants: v.Grants, Claims: v.Claims,
 	}, nil
+}
+
+// AmbientCredentials implements [sumu.AmbientReader], as [Authorizer] does for a
+// token from such a source: never with r nil.
+func (t *Tickets) AmbientCredentials(r *sumu.ConnectRequest) bool {
+	return r != nil && t.opts.Source.read(r, t.opts.Source.name) != "" && t.opts.Source.ambient(r)
 }
 
 func ticketKey(ticket string) string {

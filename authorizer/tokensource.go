@@ -11,7 +11,8 @@ import (
 // [FromQuery], [FromHeader], [FromSubprotocol] or [FromCookie].
 type TokenSource struct {
 	name   string
-	cookie bool
+	cookie bool                                             // browsers send it by themselves
+	header bool                                             // no page can set it for a WebSocket, but a proxy may
 	read   func(r *sumu.ConnectRequest, name string) string // "": no token here
 }
 
@@ -30,7 +31,7 @@ func FromQuery(name string) TokenSource {
 // another scheme, such as Basic, is no token. Of several values the first
 // that is a token counts.
 func FromHeader(name string) TokenSource {
-	return TokenSource{name: name, read: func(r *sumu.ConnectRequest, name string) string {
+	return TokenSource{name: name, header: true, cookie: strings.EqualFold(name, "Cookie"), read: func(r *sumu.ConnectRequest, name string) string {
 		return firstBearer(r.HeaderValues(name))
 	}}
 }
@@ -53,9 +54,9 @@ func FromSubprotocol(prefix string) TokenSource {
 // the name the first that is not empty counts; a name that begins with
 // "__Host-" keeps other hosts of the same domain from adding theirs.
 //
-// A browser sends its cookies along whatever page opens the connection. So
-// [New] refuses this source without [Options.Origins], and a token from it is
-// refused in a request without an Origin.
+// A browser sends its cookies along whatever page opens the connection: with
+// this source an Authorizer goes by ambient credentials ([sumu.AmbientReader]),
+// so pages of other hosts connect only by [sumu.AppOptions.Origins].
 func FromCookie(name string) TokenSource {
 	return TokenSource{name: name, cookie: true, read: func(r *sumu.ConnectRequest, name string) string {
 		// The parser of net/http passes over the cookies that it cannot read.
@@ -68,6 +69,10 @@ func FromCookie(name string) TokenSource {
 		return ""
 	}}
 }
+
+// ambient reports whether a token from this source of a request is, or may have
+// been made from, what a browser sends by itself.
+func (s TokenSource) ambient(r *sumu.ConnectRequest) bool { return s.cookie || s.header && r.Ambient() }
 
 func firstBearer(values []string) string {
 	for _, v := range values {

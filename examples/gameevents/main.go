@@ -65,7 +65,10 @@ var grants = sumu.Grants{{Pattern: "NES*", Verbs: []sumu.Verb{sumu.VerbSubscribe
 
 // byName lets in whoever gives a name, as who he says he is. It stands for
 // package authorizer, which verifies a token; examples/quickstart has it.
-func byName(_ context.Context, r *sumu.ConnectRequest) (sumu.Identity, error) {
+type byName struct{}
+
+// Authorize takes the name from the query.
+func (byName) Authorize(_ context.Context, r *sumu.ConnectRequest) (sumu.Identity, error) {
 	name := strings.Join(r.Query["name"], "")
 	if name == "" || len(name) > 64 {
 		return sumu.Identity{}, &sumu.Error{Op: "give a name of 1 to 64 bytes", Kind: sumu.ErrUnauthorized}
@@ -73,10 +76,15 @@ func byName(_ context.Context, r *sumu.ConnectRequest) (sumu.Identity, error) {
 	return sumu.Identity{UserID: name, Grants: grants}, nil
 }
 
+// AmbientCredentials is true: who reaches this address needs nothing more, and a
+// browser on this machine does, whatever page it shows. So this server's own page
+// connects, and no other.
+func (byName) AmbientCredentials(*sumu.ConnectRequest) bool { return true }
+
 // run serves until ctx ends, and ends what it has begun.
 func run(ctx context.Context, listener net.Listener, records stream, pace time.Duration, log *slog.Logger) error {
 	store := new(memstore.Store)
-	app, err := sumu.NewApp(sumu.AuthorizerFunc(byName), store)
+	app, err := sumu.NewApp(byName{}, store)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@
 //	JWT_AUDIENCE_CLAIMS       the claims that name the audience, with commas; default: aud, of Cognito client_id too
 //	JWT_ISSUER                the iss; default: told by the URL, for Firebase, Cognito and Auth0
 //	JWT_GRANTS                such as "join,post:room.{claims.org}"
-//	JWT_ORIGINS               the pages that may connect, with commas; default: all
+//	SUMU_ORIGINS              the pages that may ask for credentials, with commas; default: all
 //
 // The lifecycle keeps the connections table:
 //

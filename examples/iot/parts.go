@@ -32,6 +32,7 @@ func newVendor(s *settings, log *slog.Logger) (awslambda.Handler, error) {
 	}
 	vendor, err := iot.NewVendor(auth, client, role, endpoint, func(o *iot.VendorOptions) {
 		o.Region, o.Duration, o.Logger = s.get("AWS_REGION", ""), session, log
+		o.Origins = s.list("SUMU_ORIGINS")
 	})
 	if err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ func newAuthorizer(s *settings, log *slog.Logger) (sumu.Authorizer, error) {
 	}
 	return authorizer.New(keys, func(o *authorizer.Options) {
 		*o = opts
-		o.Grants, o.Origins = grants, s.list("JWT_ORIGINS")
+		o.Grants = grants
 	})
 }
 

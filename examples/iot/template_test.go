@@ -19,7 +19,7 @@ func TestTemplateGivesWhatIsNeeded(t *testing.T) {
 		"SUMU_IOT_ENDPOINT": "a1-ats.iot.eu-west-1.amazonaws.com", "SUMU_REQUESTS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/requests",
 		"SUMU_CONNECTIONS_TABLE": "c", "SUMU_STATE_TABLE": "s",
 		"JWT_ISSUER_JWKS_URI": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc/.well-known/jwks.json", "JWT_AUTHORIZED_AUDIENCES": "app",
-		"JWT_AUDIENCE_CLAIMS": "", "JWT_ISSUER": "", "JWT_GRANTS": "", "JWT_ORIGINS": "https://app.example.com",
+		"JWT_AUDIENCE_CLAIMS": "", "JWT_ISSUER": "", "JWT_GRANTS": "", "SUMU_ORIGINS": "https://app.example.com",
 	}
 	blocks := regexp.MustCompile(`SUMU_PART: (\w+)\n((?: {10}\w+: .*\n)+)`).FindAllStringSubmatch(string(text), -1)
 	if len(blocks) != 3 {

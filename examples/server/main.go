@@ -83,7 +83,7 @@ func newNode(s settings, cloud aws.Config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	app, err := sumu.NewApp(auth, store)
+	app, err := sumu.NewApp(auth, store, func(o *sumu.AppOptions) { o.Origins = s.origins })
 	if err != nil {
 		return nil, err
 	}

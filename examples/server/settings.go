@@ -42,6 +42,7 @@ type settings struct {
 	messagesURL           string
 	openChannels          bool
 	requireEveryone       bool
+	origins               []string
 
 	jwksURL, issuer           string
 	audiences, audienceClaims []string
@@ -76,6 +77,7 @@ func readSettings(lookup func(name string) (value string, ok bool)) (settings, e
 		messagesURL:      e.optionalURL("SUMU_MESSAGES_QUEUE_URL"),
 		openChannels:     e.bool("SUMU_OPEN_CHANNELS"),
 		requireEveryone:  e.bool("SUMU_REQUIRE_EVERYONE"),
+		origins:          e.list("SUMU_ORIGINS", false),
 		jwksURL:          e.url("JWT_ISSUER_JWKS_URI"),
 		issuer:           e.required("JWT_ISSUER"),
 		audiences:        e.list("JWT_AUTHORIZED_AUDIENCES", true),

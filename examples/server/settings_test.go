@@ -49,12 +49,16 @@ func TestSettings(t *testing.T) {
 	s, err = read(map[string]string{
 		"SUMU_ENDPOINT": "http://10.0.0.7:8080", "SUMU_NODE_HOSTS": "*.nodes.example.com", "SUMU_INSECURE_HTTP": "True",
 		"SUMU_LEASE_TTL": "3s", "SUMU_TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8", "SUMU_COMPRESS": "1024",
+		"SUMU_ORIGINS": "https://app.example.com, https://*.example.org",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(s.nodeHosts, []string{"*.nodes.example.com", "10.0.0.7:8080"}) {
 		t.Errorf("the hosts are %q; want the node's own among them", s.nodeHosts)
+	}
+	if !slices.Equal(s.origins, []string{"https://app.example.com", "https://*.example.org"}) {
+		t.Errorf("the origins are %q", s.origins)
 	}
 	if s.leaseTTL != 3*time.Second || s.compress != 1024 || !slices.Equal(s.trustedProxies, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}) {
 		t.Errorf("read %+v", s)

@@ -9,7 +9,7 @@
 //	JWT_USER_ID_CLAIM         default sub
 //	JWT_CLAIMS                the claims to pass on, with commas
 //	JWT_GRANTS                such as "join,post:room.{claims.org}.* backend:publish"
-//	JWT_ORIGINS               the pages that may connect, with commas; default: all
+//	SUMU_ORIGINS              the pages that may connect, with commas; default: all
 //	JWT_INSECURE_ANY_AUDIENCE, JWT_INSECURE_ANY_ISSUER  true: not checked
 package main
 
@@ -41,5 +41,7 @@ func newHandler(e *env.Env, log *slog.Logger) (*awslambda.Authorizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return awslambda.NewAuthorizer(auth, func(o *awslambda.AuthorizerOptions) { o.Logger = log })
+	return awslambda.NewAuthorizer(auth, func(o *awslambda.AuthorizerOptions) {
+		o.Origins, o.Logger = e.List("SUMU_ORIGINS"), log
+	})
 }

@@ -28,8 +28,9 @@ func TestSettings(t *testing.T) {
 		{"a boolean that is none", map[string]string{"JWT_ISSUER_JWKS_URI": cognito, "JWT_AUTHORIZED_AUDIENCES": "chat", "JWT_VERIFY_EXPIRATION": "maybe"}, []string{"JWT_VERIFY_EXPIRATION is neither"}},
 		{"all of them", map[string]string{
 			"JWT_ISSUER_JWKS_URI": keys, "JWT_AUTHORIZED_AUDIENCES": "chat", "JWT_ISSUER": "https://id.example.com", "JWT_VERIFY_EXPIRATION": "True",
-			"JWT_USER_ID_CLAIM": "oid", "JWT_CLAIMS": "org, role", "JWT_GRANTS": "join,post:room.{claims.org}.* backend:publish", "JWT_ORIGINS": "https://app.example.com",
+			"JWT_USER_ID_CLAIM": "oid", "JWT_CLAIMS": "org, role", "JWT_GRANTS": "join,post:room.{claims.org}.* backend:publish", "SUMU_ORIGINS": "https://app.example.com, https://*.example.org",
 		}, nil},
+		{"an origin that is none", map[string]string{"JWT_ISSUER_JWKS_URI": cognito, "JWT_AUTHORIZED_AUDIENCES": "chat", "SUMU_ORIGINS": "https://app.example.com/"}, []string{"Origins[0]"}},
 		{"grants that are none", map[string]string{"JWT_ISSUER_JWKS_URI": cognito, "JWT_AUTHORIZED_AUDIENCES": "chat", "JWT_GRANTS": "everything"}, []string{"JWT_GRANTS is not a list of grants"}},
 		{"http", map[string]string{"JWT_ISSUER_JWKS_URI": "http://id.example.com/keys", "JWT_ISSUER": "x", "JWT_AUTHORIZED_AUDIENCES": "chat"}, []string{"https"}},
 	} {

@@ -2,7 +2,8 @@
 // without one, where it verifies the token in $connect itself.
 //
 //	JWT_ISSUER_JWKS_URI     the URL of the issuer's keys: there is no authorizer. The
-//	                        authorizer's other settings, JWT_…, are then this one's.
+//	                        authorizer's other settings, JWT_… and SUMU_ORIGINS, are
+//	                        then this one's.
 //	                        It keeps who a connection is in the state table: a write for
 //	                        each connection, a read for each message
 //	SUMU_CONNECTIONS_TABLE, SUMU_STATE_TABLE  default connections, state
@@ -72,6 +73,7 @@ func newHandler(e *env.Env, log *slog.Logger) (*awslambda.WebSocket, error) {
 	}
 	app, err := sumu.NewApp(auth, store, func(o *sumu.AppOptions) {
 		o.MaxConnections, o.EvictOldest = most, evict && most > 0
+		o.Origins = e.List("SUMU_ORIGINS")
 	})
 	if err != nil {
 		return nil, err

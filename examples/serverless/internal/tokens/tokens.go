@@ -9,7 +9,6 @@
 //	JWT_USER_ID_CLAIM         default sub
 //	JWT_CLAIMS                the claims to pass on, with commas
 //	JWT_GRANTS                such as "join,post:room.{claims.org}.* backend:publish"
-//	JWT_ORIGINS               the pages that may connect, with commas; default: all
 //	JWT_INSECURE_ANY_AUDIENCE, JWT_INSECURE_ANY_ISSUER  true: not checked
 package tokens
 
@@ -59,6 +58,5 @@ func Authorizer(e *env.Env, log *slog.Logger) (sumu.Authorizer, error) {
 		o.InsecureNoExpiry = noExpiry
 		o.UserIDClaim = e.String("JWT_USER_ID_CLAIM", "")
 		o.Claims, o.Grants = e.List("JWT_CLAIMS"), grants
-		o.Origins = e.List("JWT_ORIGINS")
 	})
 }

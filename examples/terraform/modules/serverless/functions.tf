@@ -19,7 +19,7 @@ module "authorizer" {
     JWT_USER_ID_CLAIM         = var.user_id_claim
     JWT_CLAIMS                = join(",", var.claims)
     JWT_GRANTS                = var.grants
-    JWT_ORIGINS               = join(",", var.origins)
+    SUMU_ORIGINS              = join(",", var.origins)
   }
 }
 

@@ -302,3 +302,14 @@ func TestCredentialsAreNotShown(t *testing.T) {
 		}
 	}
 }
+
+// An identity that a caller has verified itself is validated all the same: who
+// could never be announced gets no credentials.
+func TestVendToNobody(t *testing.T) {
+	v := newVendor(t, as(sumu.Identity{}, nil), new(fakeSTS))
+	for _, user := range []string{"", "an\nn", "an\u202en", "ann ", "an\uffffn", "an\xffn"} {
+		if c, err := v.VendTo(t.Context(), sumu.Identity{UserID: user}); !errors.Is(err, sumu.ErrInvalid) || c.ClientID != "" {
+			t.Errorf("%q: %+v, %v", user, c, err)
+		}
+	}
+}

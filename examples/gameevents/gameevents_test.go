@@ -127,6 +127,18 @@ func TestGameEvents(t *testing.T) {
 	}
 }
 
+// Whoever reaches the address gets in, so that pages of other sites must not.
+func TestOtherPagesAreRefused(t *testing.T) {
+	base := start(t, newLocalStream(), never)
+	for origin, want := range map[string]int{base: 101, "https://evil.example": 403, "null": 403} {
+		r := wstest.Request(t, base+"/ws?name=ann")
+		r.Header.Set("Origin", origin)
+		if resp, _ := wstest.Send(t, r, nil).Response(); resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", origin, resp.StatusCode, want)
+		}
+	}
+}
+
 func TestConsole(t *testing.T) {
 	leak.Check(t)
 	base := start(t, newLocalStream(), time.Millisecond)

@@ -53,11 +53,12 @@ func BenchmarkPush(b *testing.B) {
 
 // What the records of a worker cost beside the push of the same message.
 func BenchmarkWorker(b *testing.B) {
-	store := new(memstore.Store)
-	fill(b, store, 1, 1)
-	p := newPusher(b, store, discard{}, func(o *pusher.Options) { o.Tries = 1 })
 	for _, records := range []bool{false, true} {
 		b.Run(fmt.Sprintf("records %t", records), func(b *testing.B) {
+			// Of each run: records know the messages of the one before.
+			store := new(memstore.Store)
+			fill(b, store, 1, 1)
+			p := newPusher(b, store, discard{}, func(o *pusher.Options) { o.Tries = 1 })
 			w, err := pusher.NewWorker(p, new(line), func(o *pusher.WorkerOptions) {
 				if records {
 					o.Records = store

@@ -45,6 +45,22 @@ func TestLifecycle(t *testing.T) {
 	}
 }
 
+// A rule with a wildcard hands on the other types that there are: whoever
+// applies events knows what to do with them.
+func TestLifecycleOfOtherTypes(t *testing.T) {
+	for _, eventType := range []string{"connect_failed", "subscribed", "unsubscribed"} {
+		applied := ""
+		l := must(awslambda.NewLifecycle(func(_ context.Context, event []byte) error {
+			applied = string(event)
+			return nil
+		}))
+		event := strings.Replace(lifecycle, `"connected"`, `"`+eventType+`"`, 1)
+		if out, err := l.Invoke(t.Context(), []byte(event)); err != nil || string(out) != "null" || applied != event {
+			t.Errorf("%s: %s, %v; applied %s", eventType, out, err, applied)
+		}
+	}
+}
+
 func TestLifecycleRefuses(t *testing.T) {
 	if _, err := awslambda.NewLifecycle(nil); !errors.Is(err, sumu.ErrInvalid) {
 		t.Errorf("got %v", err)

@@ -177,3 +177,27 @@ func TestNewLifecycleRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Refused connections and subscriptions have events too, which a rule with a
+// wildcard hands on: they say nothing of who is connected, and are no errors.
+func TestLifecycleIgnoresOtherTypes(t *testing.T) {
+	store := new(memstore.Store)
+	l := newLifecycle(t, store)
+	id := "ann" + random
+	apply(t, l, iot.Event{ClientID: id, Connected: true, At: time.Now()})
+	for _, body := range []string{ // As documented ("Lifecycle events", read 2026-12).
+		`{"clientId":%q,"timestamp":%d,"eventType":"connect_failed","connectFailureReason":"AUTHORIZATION_FAILED",
+			"principalIdentifier":"12345678901234567890123456789012","sessionIdentifier":"a4666d2a7d844ae4ac5d7b38c9cb7967","ipAddress":"192.0.2.0"}`,
+		`{"clientId":%q,"timestamp":%d,"eventType":"subscribed","sessionIdentifier":"00000000-0000-0000-0000-000000000000",
+			"principalIdentifier":"000000000000/ABCDEFGHIJKLMNOPQRSTU:some-user/ABCDEFGHIJKLMNOPQRSTU:some-user","topics":["foo/bar"]}`,
+		`{"clientId":%q,"timestamp":%d,"eventType":"unsubscribed","sessionIdentifier":"00000000-0000-0000-0000-000000000000","topics":["foo/bar"]}`,
+		`{"clientId":%q,"timestamp":%d,"eventType":"of_next_year","versionNumber":"?"}`,
+	} {
+		if err := l.Handle(t.Context(), fmt.Appendf(nil, body, id, time.Now().UnixMilli())); err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+		if !live(t, store, "ann") {
+			t.Fatalf("%s: ann's row is gone", body)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -72,5 +73,21 @@ func TestTemplateRole(t *testing.T) {
 	}
 	if _, publish, _ := strings.Cut(role, "Action: iot:Publish"); strings.Contains(publish, "sumu/") {
 		t.Error("clients may be allowed to publish to each other's own topics")
+	}
+}
+
+// A wildcard in the place of the event's type would hand on refused connections
+// as well, and a client can be refused as often as it likes.
+func TestTemplateRules(t *testing.T) {
+	text, err := os.ReadFile("template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var topics []string
+	for _, m := range regexp.MustCompile(`FROM '(\$aws/events/[^']+)'`).FindAllStringSubmatch(string(text), -1) {
+		topics = append(topics, m[1])
+	}
+	if want := []string{"$aws/events/presence/connected/+", "$aws/events/presence/disconnected/+"}; !slices.Equal(topics, want) {
+		t.Errorf("rules select from %q, want %q", topics, want)
 	}
 }

@@ -18,7 +18,7 @@ const (
 	KindDynamoDB   Kind = "dynamodb" // a DynamoDB stream
 	KindSchedule   Kind = "schedule" // EventBridge rules and schedules
 	KindHTTP       Kind = "http"     // a function URL, or an HTTP API with the payload format 2.0
-	KindIoT        Kind = "iot"      // a lifecycle event of AWS IoT Core, from a rule
+	KindIoT        Kind = "iot"      // a lifecycle event of AWS IoT Core, of any type, from a rule
 )
 
 // event is an event of which the kind is known, and nothing else yet: one
@@ -44,6 +44,12 @@ var recordKinds = map[string]Kind{
 	"aws:sns":      KindSNS,
 	"aws:kinesis":  KindKinesis,
 	"aws:dynamodb": KindDynamoDB,
+}
+
+// lifecycleTypes are those of AWS IoT Core's events (read 2026-12). Not all are
+// about connections; what applies them tells.
+var lifecycleTypes = map[string]bool{
+	"connected": true, "disconnected": true, "connect_failed": true, "subscribed": true, "unsubscribed": true,
 }
 
 // open finds out what an event is by the members that its kind always has. It
@@ -97,7 +103,7 @@ func open(payload []byte) (*event, error) {
 		}
 	case head.Version == "2.0" && head.Context.HTTP.Method != "":
 		e.kind = KindHTTP
-	case head.ClientID != "" && (head.EventType == "connected" || head.EventType == "disconnected"):
+	case head.ClientID != "" && lifecycleTypes[head.EventType]:
 		e.kind = KindIoT
 	case head.DetailType == "Scheduled Event" && (head.Source == "aws.events" || head.Source == "aws.scheduler"):
 		e.kind = KindSchedule

@@ -66,7 +66,7 @@ func TestLifecycleRefuses(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	l := must(awslambda.NewLifecycle(func(context.Context, []byte) error { return nil }))
-	for _, event := range []string{`{}`, scheduled, strings.Replace(lifecycle, `"connected"`, `"subscribed"`, 1), strings.Replace(lifecycle, `"ann-`, `7,"x":"`, 1)} {
+	for _, event := range []string{`{}`, scheduled, strings.Replace(lifecycle, `"connected"`, `"of_next_year"`, 1), strings.Replace(lifecycle, `"ann-`, `7,"x":"`, 1)} {
 		if out, err := l.Invoke(t.Context(), []byte(event)); !errors.Is(err, sumu.ErrInvalid) {
 			t.Errorf("%s: %s, %v", event, out, err)
 		}

@@ -3,6 +3,8 @@ package iot
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/sumu-live/sumu"
 )
 
 // Event is a lifecycle event of AWS IoT Core: a client has connected, or has
@@ -24,20 +26,32 @@ type Event struct {
 	Reason string
 }
 
+const (
+	typeConnected    = "connected"
+	typeDisconnected = "disconnected"
+)
+
 const maxEvent = 64 << 10 // Those of AWS have less than 1 KB.
 
 // ParseEvent reads an event as the topics $aws/events/presence/connected/# and
 // $aws/events/presence/disconnected/# have it, or a rule that selects all (*)
-// from them. Members that it does not know are ignored. ErrInvalid is returned
-// for anything else.
+// from them. Members that it does not know are ignored. ErrUnsupported is
+// returned for an event of another type, such as connect_failed, subscribed and
+// unsubscribed (read 2026-12), ErrInvalid for anything else.
 func ParseEvent(body []byte) (Event, error) {
 	if len(body) > maxEvent {
 		return Event{}, invalid("lifecycle event has %d bytes", len(body))
 	}
+	var head struct {
+		EventType string `json:"eventType"`
+	}
+	// First: what else those of other types hold is not for us to judge.
+	if json.Unmarshal(body, &head) == nil && head.EventType != "" && head.EventType != typeConnected && head.EventType != typeDisconnected {
+		return Event{}, &sumu.Error{Op: "lifecycle event is of another eventType than connected and disconnected", Kind: sumu.ErrUnsupported}
+	}
 	var e struct {
 		ClientID  *string `json:"clientId"`
 		Timestamp *int64  `json:"timestamp"`
-		EventType *string `json:"eventType"`
 		Version   *int64  `json:"versionNumber"`
 		Principal string  `json:"principalIdentifier"`
 		Reason    string  `json:"disconnectReason"`
@@ -49,15 +63,15 @@ func ParseEvent(body []byte) (Event, error) {
 	switch {
 	case e.ClientID == nil || *e.ClientID == "" || len(*e.ClientID) > MaxClientID:
 		return Event{}, invalid("lifecycle event has no clientId")
-	case e.EventType == nil || *e.EventType != "connected" && *e.EventType != "disconnected":
-		return Event{}, invalid("lifecycle event is of another eventType than connected and disconnected")
+	case head.EventType == "":
+		return Event{}, invalid("lifecycle event has no eventType")
 	case e.Version == nil || *e.Version < 0:
 		return Event{}, invalid("lifecycle event has no versionNumber")
 	case e.Timestamp == nil || *e.Timestamp <= 0 || *e.Timestamp > farthest:
 		return Event{}, invalid("lifecycle event has no timestamp")
 	}
 	return Event{
-		ClientID: *e.ClientID, Connected: *e.EventType == "connected", Version: *e.Version,
+		ClientID: *e.ClientID, Connected: head.EventType == typeConnected, Version: *e.Version,
 		At: time.UnixMilli(*e.Timestamp), Principal: e.Principal, Reason: e.Reason,
 	}, nil
 }

@@ -37,7 +37,9 @@ func TestParseEventRefuses(t *testing.T) {
 		`{"clientId":"","timestamp":1,"eventType":"connected","versionNumber":0}`,
 		`{"clientId":7,"timestamp":1,"eventType":"connected","versionNumber":0}`,
 		`{"timestamp":1,"eventType":"connected","versionNumber":0}`,
-		`{"clientId":"a","timestamp":1,"eventType":"subscribed","versionNumber":0}`,
+		`{"clientId":"a","timestamp":1,"eventType":"","versionNumber":0}`,
+		`{"clientId":"a","timestamp":1,"eventType":7,"versionNumber":0}`,
+		`{"clientId":"a","timestamp":1,"eventType":null,"versionNumber":0}`,
 		`{"clientId":"a","timestamp":1,"versionNumber":0}`,
 		`{"clientId":"a","timestamp":1,"eventType":"connected"}`,
 		`{"clientId":"a","timestamp":1,"eventType":"connected","versionNumber":-1}`,
@@ -51,6 +53,11 @@ func TestParseEventRefuses(t *testing.T) {
 			t.Errorf("%s: %+v, %v", body, got, err)
 		}
 	}
+	for _, body := range []string{`{"clientId":"a","timestamp":1,"eventType":"subscribed","versionNumber":0}`, `{"eventType":"connect_failed"}`} {
+		if got, err := iot.ParseEvent([]byte(body)); !errors.Is(err, sumu.ErrUnsupported) || sumu.Retryable(err) {
+			t.Errorf("%s: %+v, %v", body, got, err)
+		}
+	}
 }
 
 // What is read as an event is the same when it is written and read again, and
@@ -58,10 +65,11 @@ func TestParseEventRefuses(t *testing.T) {
 func FuzzEvent(f *testing.F) {
 	f.Add([]byte(connectedEvent))
 	f.Add([]byte(disconnectedEvent))
+	f.Add([]byte(`{"clientId":"186b5","timestamp":1573002230757,"eventType":"connect_failed"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := iot.ParseEvent(body)
 		if err != nil {
-			if !errors.Is(err, sumu.ErrInvalid) || e != (iot.Event{}) {
+			if !errors.Is(err, sumu.ErrInvalid) && !errors.Is(err, sumu.ErrUnsupported) || e != (iot.Event{}) {
 				t.Errorf("%+v, %v", e, err)
 			}
 			return

@@ -30,10 +30,10 @@ type LifecycleOptions struct {
 	// Endpoint is written into the rows, for a table that holds connections of
 	// other kinds too. Default "".
 	Endpoint string
-	// Logger is told of events that are ignored: at level Debug when the client id
-	// is another's, at Warn when it is as ours but RoleID does not fit. Default:
-	// [slog.Default], warnings and errors; slog.New(slog.DiscardHandler) for
-	// silence.
+	// Logger is told of events that are ignored: at level Debug when the type or
+	// the client id is another's, at Warn when it is as ours but RoleID does not fit.
+	// Default: [slog.Default], warnings and errors; slog.New(slog.DiscardHandler)
+	// for silence.
 	Logger *slog.Logger
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
@@ -83,10 +83,15 @@ func NewLifecycle(store sumu.Store, records sumu.StateStore, optFns ...func(*Lif
 	return &Lifecycle{store: store, records: records, opts: o}, nil
 }
 
-// Handle is [Lifecycle.Apply] for an event as it comes. ErrInvalid is returned
-// for what is none.
+// Handle is [Lifecycle.Apply] for an event as it comes. Events of other types
+// are ignored: a rule may hand on refused connections too. ErrInvalid is returned
+// for what is no event.
 func (l *Lifecycle) Handle(ctx context.Context, body []byte) error {
 	e, err := ParseEvent(body)
+	if errors.Is(err, sumu.ErrUnsupported) {
+		l.opts.Logger.DebugContext(ctx, "lifecycle event of another type is ignored")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

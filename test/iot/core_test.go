@@ -107,9 +107,15 @@ func (c *core) allowed(cl *mqtt.Client, action, resource string) bool {
 	return s != nil && s.allows(action, resource)
 }
 
-// OnConnectAuthenticate accepts the client ids that the policy names.
+// OnConnectAuthenticate accepts the client ids that the policy names, and sends
+// the event of those that it refuses: rules with a wildcard get them as well.
 func (c *core) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
-	return c.allowed(cl, "iot:Connect", "client/"+pk.Connect.ClientIdentifier)
+	id := pk.Connect.ClientIdentifier
+	if c.allowed(cl, "iot:Connect", "client/"+id) {
+		return true
+	}
+	c.emit(lifecycleEvent{ClientID: id, Timestamp: time.Now().UnixMilli(), EventType: "connect_failed", Session: cl.Net.Remote})
+	return false
 }
 
 // OnACLCheck enforces the policy. A read is asked for when a client subscribes

@@ -215,6 +215,25 @@ func TestListenerLosesPatience(t *testing.T) {
 	}
 }
 
+// A line that ends in LF alone is net/http's to judge, and it takes one: nothing
+// that may come behind it makes the request the listener's.
+func TestListenerHandsBareLFOn(t *testing.T) {
+	l := listen(t, config{}, nil, func(ln net.Listener, _ *http.Server) { gateway.Tune(ln, time.Hour, 0, 0) })
+	const whole = "GET /ws?user=ann HTTP/1.1\r\n" + handshake
+	for _, head := range []string{
+		strings.ReplaceAll(whole, "\r\n", "\n"),
+		strings.Replace(whole, "\r\n\r\n", "\n\r\n", 1),
+		strings.Replace(whole, "\r\n\r\n", "\r\n\n", 1),
+		strings.Replace(strings.TrimSuffix(whole, "\r\n")+"\n", "\r\nHost", "\nHost", 1),
+	} {
+		nc, r := l.dialRaw()
+		_, _ = io.WriteString(nc, head)
+		if status, _ := answer(t, r); status != 101 {
+			t.Errorf("%q: %d", head, status)
+		}
+	}
+}
+
 // Silent connections beyond the most that wait are the server's at once, and
 // Close closes those that wait.
 func TestListenerWaitsForSoMany(t *testing.T) {

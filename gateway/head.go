@@ -23,11 +23,12 @@ const (
 )
 
 // mayBeHead reports whether an incomplete head may become one that parseHead
-// takes.
+// takes. One with a line that ends in LF alone cannot, and may be complete for
+// net/http.
 func mayBeHead(b []byte) bool {
 	const begin = headMethod + "/"
 	n := min(len(b), len(begin))
-	return string(b[:n]) == begin[:n]
+	return string(b[:n]) == begin[:n] && bytes.Count(b, []byte("\n")) == bytes.Count(b, []byte("\r\n"))
 }
 
 // parseHead reads a head whose lines all end in CRLF, without the empty one. It

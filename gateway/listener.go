@@ -26,10 +26,10 @@ const (
 // Each path is compared with that of the request, byte for byte, at any host.
 // The server's handler must know the paths too: handshakes come to it over TLS,
 // over connections that had another request before, and in any form that
-// browsers do not send, and so does whatever is malformed, cut into more than
-// four parts, slow, or over 16 KiB. Such connections work as without this
-// listener; [net/http.Server.ConnState] and ConnContext see one that wraps a
-// [net.TCPConn].
+// browsers do not send, and so does whatever is malformed, has a line that ends
+// in LF alone, is cut into more than four parts, slow, or over 16 KiB. Such
+// connections work as without this listener; [net/http.Server.ConnState] and
+// ConnContext see one that wraps a [net.TCPConn].
 //
 // What is opened here does not pass the server's handler: middleware around the
 // Gateway, ConnContext and BaseContext are not asked, and its log is not

@@ -21,10 +21,11 @@ import (
 
 // ServeHTTP opens a WebSocket. The upgrade stays pending until the App has
 // accepted the connection and written its row. A request that is not accepted
-// is answered with 400, 405 or 426 when it is no WebSocket handshake, 414 or
-// 431 when it is too long, 401 for ErrUnauthorized, 403 for ErrForbidden, 429
-// for ErrLimit, ErrThrottled, too many sockets or too many requests, 503 during
-// a shutdown or without the node's lease, and 500 for everything else.
+// is answered with 400, 405 or 426 when it is no WebSocket handshake (over
+// HTTP/2, which has no upgrade, never with 426), 414 or 431 when it is too long,
+// 401 for ErrUnauthorized, 403 for ErrForbidden, 429 for ErrLimit, ErrThrottled,
+// too many sockets or too many requests, 503 during a shutdown or without the
+// node's lease, and 500 for everything else.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := newConnectionID()
 	if err := g.enter(); err != nil {

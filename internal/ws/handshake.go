@@ -36,7 +36,14 @@ func (e *HandshakeError) SetHeaders(h http.Header) {
 // for a request that is no such handshake.
 func Accept(r *http.Request) (string, error) {
 	switch {
-	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
+	case r.ProtoMajor > 1:
+		// Not 426: these have no upgrade, and a field that asks for one makes a
+		// response malformed (RFC 9113, section 8.2.2; RFC 9114, section 4.2).
+		if r.Method != http.MethodGet {
+			return "", &HandshakeError{http.StatusMethodNotAllowed, "method is not GET"}
+		}
+		return "", &HandshakeError{http.StatusBadRequest, "a WebSocket is opened by HTTP/1.1"}
+	case r.ProtoMajor < 1 || r.ProtoMinor < 1:
 		return "", &HandshakeError{http.StatusUpgradeRequired, "not HTTP/1.1"}
 	case r.Method != http.MethodGet:
 		return "", &HandshakeError{http.StatusMethodNotAllowed, "method is not GET"}

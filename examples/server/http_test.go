@@ -190,6 +190,7 @@ func TestRoutes(t *testing.T) {
 		"POST /node-x/@connections/abc=":   403,
 		"DELETE /node-x/@connections/abc=": 403,
 		"GET /@connections/L0SM9cOFvHcCI=": 403,
+		"POST /node-x//@connections/abc=":  403, // Of an SDK whose endpoint ends in a slash.
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		w := httptest.NewRecorder()

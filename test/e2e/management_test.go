@@ -86,6 +86,11 @@ func TestManagementAPI(t *testing.T) {
 	if r := manage(t, p, "GET", id, ""); r.status != 200 || !strings.Contains(strings.ToLower(r.body), `"connectedat"`) {
 		t.Errorf("GET: %d %s; want 200 with connectedAt", r.status, r.body)
 	}
+	// As an SDK whose endpoint ends in a slash: it signs one.
+	path := "/@connections/" + url.PathEscape(id)
+	if r := request(t, "GET", p.URL+"/"+path, "", sign(p.Addr, "sumu", "quickstart", "GET", path, "", time.Now())); r.status != 200 {
+		t.Errorf("GET with two slashes: %d %s", r.status, r.body)
+	}
 	if r := manageAs(t, p, "sumu", "guess", "POST", id, `1`); r.status != 403 {
 		t.Errorf("POST with a wrong secret: %d %s; want 403", r.status, r.body)
 	}

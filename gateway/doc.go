@@ -107,6 +107,8 @@
 //	  wrong stage or path                  | 403                               | 403 ForbiddenException                   | TestManagementRefusesWhatCannotBe
 //	! signature refused                    | 403, a type for each reason       | 403 ForbiddenException, reason in text   | TestManagementPostsOnlyWhatVerifies
 //	  error type header                    | x-amzn-ErrorType                  | the same, typed by the AWS SDK           | TestManagementWithSDK
+//	  SigV4: a clock over 5 min off        | 403 InvalidSignatureException     | the same; SDKs correct theirs            | TestManagementClockSkew
+//	  SigV4: "//" in the path              | signed as one                     | the same, or signed as it came           | TestManagementPathForms
 //	  SigV4: replayed within 5 min         | accepted                          | the same                                 | TestManagementPostsOnlyWhatVerifies
 //	  SigV4: later, re-dated, re-hosted    | 403                               | the same                                 | TestManagementPostsOnlyWhatVerifies
 //	! SigV4 in the query, unsigned payload | accepted                          | 403                                      | TestManagementPostsOnlyWhatVerifies

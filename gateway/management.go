@@ -39,15 +39,17 @@ type connections interface {
 //	                             {"code":4001,"reason":"kicked"}
 //	POST   …/@connections        a batch, for this module's senders; see below
 //
-// It is a handler of its own, so that it can listen where clients do not reach.
-// Mount it at "/" or under any prefix, such as a stage: what comes before
-// "/@connections" is not looked at. It must answer to everything below
-// [Gateway.Endpoint].
+// It is a handler of its own, so that it can listen where clients do not reach:
 //
-//	http.Handle("/prod/", gw.Management(gateway.Credentials{
+//	err := gateway.Server(gw.Management(gateway.Credentials{
 //		AccessKeyID:     "AKIDEXAMPLE",
 //		SecretAccessKey: secret,
-//	}))
+//	})).Serve(internal)
+//
+// It must answer to everything below [Gateway.Endpoint]; what comes before
+// "/@connections" in a path, such as a stage, is not looked at. To serve other
+// things too, take [Gateway.WithManagement] rather than an [http.ServeMux], which
+// answers a path with two slashes by a redirect.
 //
 // With the AWS CLI, version 2, whose --data is base64 unless it is told
 // otherwise (version 1 takes it as it is, without that flag):
@@ -87,7 +89,8 @@ type connections interface {
 // Errors carry what the SDKs type them by, the header x-amzn-ErrorType, and
 // {"message":…}: 410 GoneException; 429 LimitExceededException (the client's
 // buffer is full); 413 PayloadTooLargeException; 403 ForbiddenException (the
-// signature, whatever is wrong with it, or a path without @connections);
+// signature, or a path without @connections) or, when the clocks differ by more
+// than 5 minutes, InvalidSignatureException, at which SDKs correct their own;
 // 400 BadRequestException (an id that is not of API Gateway's shape, a payload
 // that is not UTF-8, a malformed batch);
 // 405 MethodNotAllowedException; 408 RequestTimeoutException (the body did not
@@ -113,9 +116,9 @@ func newManagement(conns connections, now func() time.Time, log *slog.Logger, cr
 func (m *management) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := sumu.NewID()
 	w.Header().Set("X-Amzn-RequestId", requestID)
-	body, err := m.authenticate(r)
+	path, body, err := m.authenticate(r)
 	if err == nil {
-		err = m.act(w, r, body)
+		err = m.act(w, r.Method, path, body)
 	}
 	if err == nil {
 		return
@@ -134,27 +137,32 @@ func (m *management) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		slog.Int("status", answer.status), slog.Any("err", err))
 }
 
-// authenticate returns the body of a request whose signature verifies.
-func (m *management) authenticate(r *http.Request) ([]byte, error) {
+// authenticate returns the body of a request whose signature verifies, and its
+// path as it was signed.
+func (m *management) authenticate(r *http.Request) (path string, body []byte, err error) {
 	claim, err := readClaim(r, m.now())
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if len(m.sigV4.keys) == 0 {
-		return nil, refuseSignature
+		return "", nil, refuseSignature
 	}
+	path, _ = requestTarget(r)
 	most, tooLong := sumu.MaxPayload, errTooLarge
-	if isBatch(r) {
+	if isBatch(r.Method, path) {
 		most, tooLong = nodeapi.MaxBody, errTooLargeBatch
 	}
-	body, err := readBody(r, most, tooLong)
+	if body, err = readBody(r, most, tooLong); err != nil {
+		return "", nil, err
+	}
+	err = m.sigV4.verify(r, &claim, path, body)
+	if normal := normalPath(path); err != nil && normal != path {
+		path, err = normal, m.sigV4.verify(r, &claim, normal, body)
+	}
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	if err := m.sigV4.verify(r, &claim, body); err != nil {
-		return nil, err
-	}
-	return body, nil
+	return path, body, nil
 }
 
 // readBody reads at most most bytes. A length is the caller's word: no more
@@ -190,18 +198,18 @@ func readBody(r *http.Request, most int, tooLong error) ([]byte, error) {
 }
 
 // act carries out a request that has been verified.
-func (m *management) act(w http.ResponseWriter, r *http.Request, body []byte) error {
-	if isBatch(r) {
+func (m *management) act(w http.ResponseWriter, method, path string, body []byte) error {
+	if isBatch(method, path) {
 		return m.batch(w, body)
 	}
-	id, err := connectionID(r)
+	id, err := connectionID(path)
 	if err != nil {
 		return err
 	}
 	if !m.conns.possible(id) {
 		return errBadID
 	}
-	switch r.Method {
+	switch method {
 	case http.MethodPost:
 		return m.post(w, id, body)
 	case http.MethodGet:
@@ -218,8 +226,7 @@ var markers = []string{"/@connections/", "/%40connections/"}
 // connectionID takes the id from the path as it was signed. It is percent-
 // encoded there, once: an id of API Gateway ends in "%3D", and another's may
 // hold "%2F".
-func connectionID(r *http.Request) (string, error) {
-	path, _ := requestTarget(r)
+func connectionID(path string) (string, error) {
 	for _, marker := range markers {
 		i := strings.LastIndex(path, marker)
 		if i < 0 {

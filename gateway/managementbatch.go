@@ -12,11 +12,10 @@ import (
 
 // isBatch reports whether a request posts to several connections: the
 // extension for senders of this module.
-func isBatch(r *http.Request) bool {
-	if r.Method != http.MethodPost {
+func isBatch(method, path string) bool {
+	if method != http.MethodPost {
 		return false
 	}
-	path, _ := requestTarget(r)
 	for _, marker := range markers {
 		if strings.Contains(path, marker) {
 			return false // What follows is an id, even if it is "@connections".

@@ -43,6 +43,8 @@ var (
 // (MissingAuthenticationTokenException, InvalidSignatureException, …), all of
 // them 403, but the SDK's client types ForbiddenException only: that is what
 // callers can match, so it is the type here, and the message tells the reason.
+// But for a clock that is wrong: by InvalidSignatureException an SDK sees that it
+// is its own, corrects it by the answer's Date, and tries again.
 func managementErrorOf(err error) *managementError {
 	var answer *managementError
 	var refused refusal
@@ -50,7 +52,11 @@ func managementErrorOf(err error) *managementError {
 	case errors.As(err, &answer):
 		return answer
 	case errors.As(err, &refused):
-		return &managementError{http.StatusForbidden, "ForbiddenException", string(refused)}
+		code := "ForbiddenException"
+		if refused == refuseSkew {
+			code = "InvalidSignatureException"
+		}
+		return &managementError{http.StatusForbidden, code, string(refused)}
 	case errors.Is(err, sumu.ErrGone):
 		return errGone
 	case errors.Is(err, sumu.ErrThrottled), errors.Is(err, sumu.ErrLimit):

@@ -165,7 +165,8 @@ func resign(tb testing.TB, r *http.Request, c sigV4Claim) {
 	if hash == "" {
 		hash = hashOf(string(body))
 	}
-	canonical, err := appendCanonicalRequest(nil, r, &c, hash)
+	path, _ := requestTarget(r)
+	canonical, err := appendCanonicalRequest(nil, r, &c, path, hash)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,4 +51,27 @@ func TestManagementClockSkew(t *testing.T) {
 		b.at = signedAt.Add(d)
 		wantError(t, b.do(overWire(t, signedPost(t, "x"))), 403, "InvalidSignatureException", "clocks differ")
 	}
+}
+
+// Normalising is done once, keeps what is normal, and never makes another
+// segment than those that are there.
+func FuzzNormalPath(f *testing.F) {
+	for _, path := range []string{"/", "//", "/prod//@connections/c%3D", "/a/./b/../c/", "/..", "/../", "/a/..b/.c/...", "/%2e%2e/x", "/a//../b", "x", ""} {
+		f.Add(path)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		path = "/" + strings.TrimPrefix(path, "/")
+		normal := normalPath(path)
+		if again := normalPath(normal); again != normal {
+			t.Errorf("%q becomes %q, and that %q", path, normal, again)
+		}
+		if !strings.HasPrefix(normal, "/") || strings.Contains(normal, "//") || len(normal) > len(path) {
+			t.Errorf("%q becomes %q", path, normal)
+		}
+		for s := range strings.SplitSeq(normal, "/") {
+			if s == "." || s == ".." || !slices.Contains(strings.Split(path, "/"), s) && s != "" {
+				t.Errorf("%q becomes %q, with a segment %q", path, normal, s)
+			}
+		}
+	})
 }

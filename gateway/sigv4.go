@@ -31,14 +31,15 @@ func newSigV4(creds []Credentials) *sigV4 {
 	return v
 }
 
-// verify returns nil when a secret of ours has signed r, with this very body.
-func (v *sigV4) verify(r *http.Request, c *sigV4Claim, body []byte) error {
+// verify returns nil when a secret of ours has signed r, with this path and this
+// very body.
+func (v *sigV4) verify(r *http.Request, c *sigV4Claim, path string, body []byte) error {
 	sum := sha256.Sum256(body)
 	bodyHash := hex.EncodeToString(sum[:])
 	if c.contentHash != "" && c.contentHash != bodyHash {
 		return refusePayload
 	}
-	canonical, err := appendCanonicalRequest(make([]byte, 0, 1024), r, c, bodyHash)
+	canonical, err := appendCanonicalRequest(make([]byte, 0, 1024), r, c, path, bodyHash)
 	if err != nil {
 		return err
 	}

@@ -116,7 +116,8 @@ func TestSigV4AgreesWithSDK(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return v.verify(got, &c, []byte(body))
+			path, _ := requestTarget(got)
+			return v.verify(got, &c, path, []byte(body))
 		}
 		if err := verify(nil); err != nil {
 			t.Fatalf("%s\nrefused: %v", what, err)
@@ -224,7 +225,8 @@ func TestSigV4Rotation(t *testing.T) {
 			t.Fatal(err)
 		}
 		body, _ := io.ReadAll(r.Body)
-		if err := v.verify(r, &claim, body); err != nil {
+		path, _ := requestTarget(r)
+		if err := v.verify(r, &claim, path, body); err != nil {
 			t.Errorf("%v: %v", c, err)
 		}
 	}

@@ -23,10 +23,33 @@ func requestTarget(r *http.Request) (path, query string) {
 	return path, r.URL.RawQuery
 }
 
+// normalPath removes what is redundant from a path, as SigV4 and the SDKs do:
+// empty segments, and those of dots. Percent-encoded bytes stay as they are.
+func normalPath(path string) string {
+	if !strings.Contains(path, "//") && !strings.Contains(path, "/.") {
+		return path
+	}
+	var segments []string
+	for s := range strings.SplitSeq(path, "/") {
+		switch s {
+		case "", ".":
+		case "..":
+			segments = segments[:max(len(segments)-1, 0)]
+		default:
+			segments = append(segments, s)
+		}
+	}
+	normal := "/" + strings.Join(segments, "/")
+	if len(segments) > 0 && strings.HasSuffix(path, "/") {
+		normal += "/"
+	}
+	return normal
+}
+
 // appendCanonicalRequest appends the canonical request of SigV4: what the
 // caller signed, rebuilt from what arrived.
-func appendCanonicalRequest(b []byte, r *http.Request, c *sigV4Claim, bodyHash string) ([]byte, error) {
-	path, query := requestTarget(r)
+func appendCanonicalRequest(b []byte, r *http.Request, c *sigV4Claim, path, bodyHash string) ([]byte, error) {
+	_, query := requestTarget(r)
 	b = append(b, r.Method...)
 	b = append(b, '\n')
 	// The path on the wire is encoded once; every service but S3 signs it

@@ -18,7 +18,11 @@ func TestManagementPostsOnlyWhatVerifies(t *testing.T) {
 				}
 				return
 			}
-			wantError(t, w, 403, "ForbiddenException", tt.reason.Error())
+			code := "ForbiddenException"
+			if tt.reason == refuseSkew {
+				code = "InvalidSignatureException"
+			}
+			wantError(t, w, 403, code, tt.reason.Error())
 			if len(calls) != 0 {
 				t.Errorf("hub was asked for %q", calls)
 			}

@@ -142,11 +142,8 @@ func (s *server) routes(loopback bool) http.Handler {
 	mux.Handle("GET /{$}", pageHandler())
 	mux.Handle("GET /{file}", pageHandler())
 	mux.Handle("GET /ws", s.gateway)
-	management := s.gateway.Management(demoCredentials)
-	mux.Handle("POST /@connections", management)
-	mux.Handle("/@connections/", management)
 	mux.Handle("POST /notify", notifyHandler(s.client))
 	mux.Handle("POST /token", tokenHandler(s.issuer.Sign))
 	mux.Handle("GET "+issuer.Path, s.issuer)
-	return guard(mux, loopback)
+	return guard(s.gateway.WithManagement(mux, demoCredentials), loopback)
 }

@@ -155,8 +155,7 @@ func (n *node) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", n.health.live)
 	mux.HandleFunc("GET /readyz", n.health.readiness)
 	mux.Handle("POST /notify", notifyHandler(n.client, n.settings.notifySecret))
-	mux.Handle("/", n.gateway.Management(gateway.Credentials{ // All below Gateway.Endpoint.
+	return n.gateway.WithManagement(mux, gateway.Credentials{
 		AccessKeyID: n.settings.nodeKeyID, SecretAccessKey: n.settings.nodeSecret,
-	}))
-	return mux
+	})
 }

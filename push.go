@@ -59,6 +59,20 @@ type BatchSender interface {
 	PostBatch(ctx context.Context, conns []Connection, p *Payload) []error
 }
 
+// ChannelSender is a [Sender] whose transport keeps the members of channels
+// itself, such as a broker of which a channel is a topic. A pusher hands it what
+// is for a channel, once, instead of posting to each member that its store
+// knows of. Who they are nobody tells: a pusher refuses to leave any of them out,
+// and refuses events, of which no store has the subscribers either.
+type ChannelSender interface {
+	Sender
+
+	// PostChannel returns nil once the transport has accepted the payload for
+	// the members of the channel. ErrInvalid is returned for a channel that it
+	// cannot have; other errors are those of Post, of which ErrGone is none.
+	PostChannel(ctx context.Context, channel string, p *Payload) error
+}
+
 // Result tells what became of one notification. Of the targets that were
 // found,
 //
@@ -69,7 +83,7 @@ type Result struct {
 	ID   string
 	Part string
 
-	Targets   int // connections that were found
+	Targets   int // connections that were found, and channels of a ChannelSender
 	Delivered int // posts that were accepted
 	Gone      int // connections that are no more; their rows were pruned
 	Failed    int // posts that cannot succeed or were tried often enough
@@ -106,7 +120,7 @@ const MaxFailures = 100
 
 // Failure is one target that failed, and why.
 type Failure struct {
-	Target ConnectionRef
+	Target ConnectionRef // a channel of a ChannelSender: its name as ConnectionID, and no user
 	Err    error
 }
 

@@ -21,8 +21,10 @@ const (
 	// byte but A-Z, a-z, 0-9, "-", "_" and "." counts for three.
 	MaxUser = MaxClientID - randomSize - 1
 
-	// root is where clients' own topics are.
+	// root is where clients' own topics are: those that they receive on.
 	root = "sumu/"
+	// backendRoot is where they send to backends.
+	backendRoot = "sumu-backend/"
 )
 
 const hexDigits = "0123456789ABCDEF"

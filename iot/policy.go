@@ -48,7 +48,7 @@ func (v *Vendor) policy(clientID string, grants sumu.Grants) (string, error) {
 		if g.Pattern == "" || !join && !post {
 			continue // Events and backends are no topics.
 		}
-		topic, err := v.channelTopic(g.Pattern)
+		topic, err := v.grantTopic(g.Pattern)
 		if err != nil {
 			return "", err
 		}
@@ -103,8 +103,8 @@ func add(list []string, s string) []string {
 	return append(list, s)
 }
 
-// channelTopic returns the topic of a channel, or of all that have a prefix.
-func (v *Vendor) channelTopic(pattern string) (string, error) {
+// grantTopic returns the topic of a channel, or of all that have a prefix.
+func (v *Vendor) grantTopic(pattern string) (string, error) {
 	name, prefix := strings.CutSuffix(pattern, "*")
 	switch {
 	case prefix && !v.opts.Prefixes:
@@ -112,21 +112,44 @@ func (v *Vendor) channelTopic(pattern string) (string, error) {
 	case prefix && name == "":
 		return v.opts.ChannelPrefix + "?*", nil
 	}
-	if err := checkName("grant", name); err != nil {
+	topic, err := channelTopic("grant", v.opts.ChannelPrefix, name)
+	if err == nil && prefix {
+		// A grant's "*" is for longer names only, a policy's for equal ones too.
+		topic += "?*"
+	}
+	return topic, err
+}
+
+// channelTopic returns the topic of a channel; what it is that names it is told in
+// errors.
+func channelTopic(what, prefix, name string) (string, error) {
+	if err := checkName(what, name); err != nil {
 		return "", err
 	}
-	topic := v.opts.ChannelPrefix + name
-	switch {
-	case len(topic) > maxTopic:
-		return "", &sumu.Error{Op: fmt.Sprintf("grant %.40q: its topic has %d bytes; at most %d are allowed", pattern, len(topic), maxTopic), Kind: sumu.ErrTooLarge}
-	case strings.Count(topic, "/") > maxSlashes:
-		return "", invalid("grant %q: its topic has more than %d slashes", pattern, maxSlashes)
-	case prefix:
-		// A grant's "*" is for longer names only, a policy's for equal ones too.
-		return topic + "?*", nil
+	topic := prefix + name
+	if len(topic) > maxTopic {
+		return "", &sumu.Error{Op: fmt.Sprintf("%s %.40q: its topic has %d bytes; at most %d are allowed", what, name, len(topic), maxTopic), Kind: sumu.ErrTooLarge}
+	}
+	if strings.Count(topic, "/") > maxSlashes {
+		return "", invalid("%s %q: its topic has more than %d slashes", what, name, maxSlashes)
 	}
 	return topic, nil
 }
+
+// checkPrefix returns why channels' topics cannot begin so.
+func checkPrefix(prefix string) error {
+	if err := checkName("ChannelPrefix", prefix); err != nil {
+		return err
+	}
+	for _, ours := range []string{root, backendRoot} {
+		if strings.HasPrefix(prefix, ours) || strings.HasPrefix(ours, prefix) {
+			return invalid("ChannelPrefix is %q; %q is where clients' own topics are", prefix, ours)
+		}
+	}
+	return nil
+}
+
+const defaultChannelPrefix = "channels/"
 
 // checkName lets through only what means nothing in an ARN, in a policy, in a
 // topic and in JSON. It is a list of what is allowed: "*", "?" and "${" widen a

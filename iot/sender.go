@@ -15,7 +15,8 @@ import (
 // DataPlane is what a [Sender] needs of a client of IoT's data plane: an
 // [*iotdataplane.Client], or one's own. It needs the permissions
 // iot:SendDirectMessage (or, with [SenderOptions.Publish], iot:Publish on
-// topic/sumu/*) and iot:DeleteConnection on client/*.
+// topic/sumu/*), iot:Publish on topic/channels/*, and iot:DeleteConnection on
+// client/*.
 type DataPlane interface {
 	SendDirectMessage(ctx context.Context, in *iotdataplane.SendDirectMessageInput, optFns ...func(*iotdataplane.Options)) (*iotdataplane.SendDirectMessageOutput, error)
 	Publish(ctx context.Context, in *iotdataplane.PublishInput, optFns ...func(*iotdataplane.Options)) (*iotdataplane.PublishOutput, error)
@@ -37,18 +38,22 @@ type SenderOptions struct {
 	// it. A post to a client that is not connected then succeeds, and is lost:
 	// rows are removed by lifecycle events and by expiry alone.
 	Publish bool
+	// ChannelPrefix comes before a channel's name in its topic; it must be that
+	// of the Vendor. Default "channels/".
+	ChannelPrefix string
 }
 
-// Sender posts to clients of AWS IoT Core and closes their connections. It is a
-// [sumu.Sender] and a [sumu.Disconnecter], and safe for concurrent use.
+// Sender posts to clients of AWS IoT Core and to channels, and closes clients'
+// connections. It is a [sumu.ChannelSender] and a [sumu.Disconnecter], and safe
+// for concurrent use.
 type Sender struct {
 	api  DataPlane
 	opts SenderOptions
 }
 
 var (
-	_ sumu.Sender       = (*Sender)(nil)
-	_ sumu.Disconnecter = (*Sender)(nil)
+	_ sumu.ChannelSender = (*Sender)(nil)
+	_ sumu.Disconnecter  = (*Sender)(nil)
 )
 
 // NewSender returns a Sender. ErrInvalid is returned with every argument and
@@ -59,6 +64,7 @@ func NewSender(api DataPlane, optFns ...func(*SenderOptions)) (*Sender, error) {
 		fn(&o)
 	}
 	o.AckTimeout = cmp.Or(o.AckTimeout, 5*time.Second)
+	o.ChannelPrefix = cmp.Or(o.ChannelPrefix, defaultChannelPrefix)
 	var errs []error
 	if api == nil {
 		errs = append(errs, invalid("a client of the data plane is missing"))
@@ -69,7 +75,7 @@ func NewSender(api DataPlane, optFns ...func(*SenderOptions)) (*Sender, error) {
 	if o.Publish && o.Unconfirmed {
 		errs = append(errs, invalid("Publish and Unconfirmed exclude each other: what is published is never confirmed"))
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(append(errs, checkPrefix(o.ChannelPrefix))...); err != nil {
 		return nil, err
 	}
 	return &Sender{api: api, opts: o}, nil
@@ -104,6 +110,28 @@ func (s *Sender) post(ctx context.Context, c sumu.Connection, p *sumu.Payload) e
 		Timeout:      int32(s.opts.AckTimeout / time.Second),
 	}, once)
 	return classify(err, messaging)
+}
+
+// PostChannel publishes the payload to the channel's topic, once, with QoS 1: it
+// returns nil when IoT has it, however many clients have subscribed. A client
+// receives it at least once, if it has subscribed with QoS 1; none confirms it.
+// ErrInvalid is returned for a channel whose name cannot stand in a topic, and
+// ErrTooLarge for one that is too long, as for a grant; other errors are those of
+// [Sender.Post], without ErrGone.
+func (s *Sender) PostChannel(ctx context.Context, channel string, p *sumu.Payload) error {
+	topic, err := channelTopic("channel", s.opts.ChannelPrefix, channel)
+	switch {
+	case err != nil:
+	case p == nil:
+		err = invalid("there is no payload")
+	default:
+		_, err = s.api.Publish(ctx, &iotdataplane.PublishInput{Topic: &topic, Payload: p.Bytes(), Qos: 1}, once)
+		err = classify(err, publishing)
+	}
+	if err != nil {
+		return &sumu.Error{Op: "post to channel " + channel, Err: err}
+	}
+	return nil
 }
 
 // Disconnect closes the connection. ErrGone is returned when it is no more.

@@ -53,8 +53,8 @@ type VendorOptions struct {
 	// until the session ends.
 	Keys bool
 
-	// ChannelPrefix comes before a channel's name in its topic. Default
-	// "channels/".
+	// ChannelPrefix comes before a channel's name in its topic; it must be that
+	// of the Sender. Default "channels/".
 	ChannelPrefix string
 	// Prefixes allows grants that end in "*": the policy then allows every topic
 	// with that prefix. Only for grants into which no claim is put that a user
@@ -108,7 +108,7 @@ func NewVendor(auth sumu.Authorizer, api STS, roleARN, endpoint string, optFns .
 		fn(&o)
 	}
 	o.Duration = cmp.Or(o.Duration, chainDuration)
-	o.ChannelPrefix = cmp.Or(o.ChannelPrefix, "channels/")
+	o.ChannelPrefix = cmp.Or(o.ChannelPrefix, defaultChannelPrefix)
 	o.Logger = logging.Or(o.Logger)
 	if o.Now == nil {
 		o.Now = time.Now
@@ -156,15 +156,8 @@ func (o *VendorOptions) check(hasRole bool) error {
 	case o.Duration > chainDuration && !o.Unchained:
 		errs = append(errs, invalid("Duration is %v; a role that assumes another, as in Lambda, gets 1h at most (see Unchained)", o.Duration))
 	}
-	if err := checkName("ChannelPrefix", o.ChannelPrefix); err != nil {
-		errs = append(errs, err)
-	} else if within(o.ChannelPrefix, root) || within(root, o.ChannelPrefix) {
-		errs = append(errs, invalid("ChannelPrefix is %q; %q is where clients' own topics are", o.ChannelPrefix, root))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, checkPrefix(o.ChannelPrefix))...)
 }
-
-func within(topic, prefix string) bool { return strings.HasPrefix(topic, prefix) }
 
 // parseEndpoint takes a host, with a port if need be; or ws:// for one of this
 // machine, whose tests have no certificate.

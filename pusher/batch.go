@@ -61,7 +61,7 @@ func (b *batches) init(p *Pusher) {
 
 // take puts a post into its batch. It reports false for one that is made alone.
 func (b *batches) take(j *job) bool {
-	if b.sender == nil || j.alone {
+	if b.sender == nil || j.alone || j.src.topic {
 		return false
 	}
 	most := min(b.limit(&j.conn), b.most)

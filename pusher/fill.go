@@ -146,7 +146,7 @@ func (r *run) found(rw *row) bool {
 	}
 	ref := rw.conn.Ref()
 	pl.last = place{ref, rw.cursor}
-	if rw.unit.named() {
+	if rw.unit.named() || rw.unit.isChannel() && r.p.topics != nil {
 		pl.passed(rw.unit)
 	}
 	if pl.excluded(ref) || has(pl.seen, ref) {

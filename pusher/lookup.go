@@ -41,7 +41,9 @@ func (p *Pusher) lookup(ctx context.Context, yield func(*row) bool) *lookup {
 // consumer wants more.
 func (l *lookup) look(u unit) bool {
 	l.row = row{unit: u}
-	l.without = u.excludedChannels()
+	if l.without = nil; l.p.topics == nil { // Else nobody knows who is in them.
+		l.without = u.excludedChannels()
+	}
 	if err := l.find(u); err != nil && l.wanted { // The store has panicked.
 		l.row = row{unit: u, err: err}
 		l.give()
@@ -65,6 +67,8 @@ func (l *lookup) find(u unit) (err error) {
 		store.All(l.ctx, n.Segment)(l.each)
 	case u.isEvent():
 		l.subscribers(n.Event, n.After)
+	case u.isChannel() && l.p.topics != nil:
+		l.topic(n, u.channel())
 	case u.isChannel():
 		after := ""
 		if u.index == 0 {
@@ -117,6 +121,14 @@ func (l *lookup) members(n *sumu.Notification, channel, after string) {
 			return
 		}
 	}
+}
+
+// topic yields a channel of the sender's own, as if it were a connection: by its
+// name, and without a user.
+func (l *lookup) topic(n *sumu.Notification, channel string) {
+	payload, err := sumu.NewPayload(l.p.channelFrame(n, channel))
+	l.row.src = &source{payload: payload, attached: true, channel: channel, topic: true}
+	l.found(sumu.Connection{ID: channel}, err)
 }
 
 // subscribers yields those of an event. What is sent is encoded once for each

@@ -124,6 +124,9 @@ func (t *patience) timedOut(err error) error {
 
 func post(ctx context.Context, s sumu.Sender, j *job) (err error) {
 	defer sumu.RecoverTo(&err)
+	if j.src.topic {
+		return s.(sumu.ChannelSender).PostChannel(ctx, j.src.channel, j.src.payload)
+	}
 	return s.Post(ctx, j.conn, j.src.payload)
 }
 

@@ -153,10 +153,14 @@ func (p *Pusher) prepare(pl *plan) error {
 		}
 	}
 	switch {
+	case n.Event != nil && p.topics != nil:
+		return unsupported("this pusher's sender reaches no subscribers of events")
 	case n.Event != nil && p.events == nil:
-		return &sumu.Error{Op: "this pusher's store keeps no subscriptions to events", Kind: sumu.ErrUnsupported}
-	case len(n.Channels)+len(n.ExcludeChannels) > 0 && p.channels == nil:
-		return &sumu.Error{Op: "this pusher's store keeps no channels", Kind: sumu.ErrUnsupported}
+		return unsupported("this pusher's store keeps no subscriptions to events")
+	case len(n.Channels) > 0 && p.topics != nil && len(n.ExcludeUsers)+len(n.ExcludeConnections) > 0:
+		return unsupported("this pusher's sender posts to a channel as a whole, and can leave nobody out")
+	case len(n.Channels)+len(n.ExcludeChannels) > 0 && p.topics == nil && p.channels == nil:
+		return unsupported("this pusher's store keeps no channels")
 	case pl.expired(p):
 		return errExpired
 	case n.Event != nil:
@@ -176,6 +180,8 @@ func (p *Pusher) prepare(pl *plan) error {
 	pl.own = &source{payload: payload}
 	return err
 }
+
+func unsupported(reason string) error { return &sumu.Error{Op: reason, Kind: sumu.ErrUnsupported} }
 
 func (pl *plan) expired(p *Pusher) bool {
 	return !pl.n.Deadline.IsZero() && p.opts.Now().After(pl.n.Deadline)

@@ -30,6 +30,12 @@
 // of channels that were passed. Whoever joins one of those while a remainder
 // waits, and was still to be reached in another way, misses the notification.
 //
+// A sender that is a [sumu.ChannelSender] has channels of its own: each counts as
+// one target, to which the payload is posted once. Its members are not known: a
+// connection in several of the channels, or whose user is named beside, gets it
+// several times, with one id. To leave anybody out is ErrUnsupported, and so are
+// events.
+//
 // # Queues
 //
 // A [Worker] does all of this for the messages of a queue, a topic or a stream:
@@ -180,6 +186,7 @@ type Pusher struct {
 	channels sumu.ChannelStore      // nil: the store keeps none
 	events   sumu.SubscriptionStore // nil: the store keeps none
 	sender   sumu.Sender
+	topics   sumu.ChannelSender // nil: channels are those of the store
 	opts     Options
 	lines    lines
 	random   func(time.Duration) time.Duration // from 0 up to it, without it
@@ -231,6 +238,7 @@ func New(store sumu.Store, sender sumu.Sender, optFns ...func(*Options)) (*Pushe
 	p := &Pusher{store: store, sender: sender, opts: o, random: rand.N[time.Duration]}
 	p.channels, _ = store.(sumu.ChannelStore)
 	p.events, _ = store.(sumu.SubscriptionStore)
+	p.topics, _ = sender.(sumu.ChannelSender)
 	return p, nil
 }
 
@@ -254,6 +262,7 @@ func invalid(format string, args ...any) error {
 //     one over [sumu.MaxPayload]: refused before any post,
 //   - ErrExpired when the notification's deadline has passed,
 //   - ErrUnsupported for channels and events, where the store does not keep them,
+//     and for what a [sumu.ChannelSender] cannot do,
 //   - ErrForbidden when the sender is refused: the batch stops,
 //   - the store's error, or that of ctx, when it cut the push short.
 //

@@ -113,7 +113,11 @@ func (c *children) addRefs(refs []sumu.ConnectionRef, src *source) {
 		if src.attached {
 			child.Data, child.Framed, child.From = src.payload.Bytes(), true, ""
 		}
-		child.Connections = slices.Clone(refs[:n])
+		if src.topic {
+			child.Channels = []string{src.channel}
+		} else {
+			child.Connections = slices.Clone(refs[:n])
+		}
 		c.add(child)
 		refs = refs[n:]
 	}

@@ -180,7 +180,7 @@ func (r *run) post(t *patience, j *job) {
 	}
 	j.tries++
 	j.err = t.post(r.p.sender, j)
-	if errors.Is(j.err, sumu.ErrGone) {
+	if errors.Is(j.err, sumu.ErrGone) && !j.src.topic {
 		r.prune(j)
 	}
 	r.p.observePosted(r.ctx, j)

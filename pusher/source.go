@@ -15,6 +15,7 @@ type source struct {
 	// subscribing to an event.
 	attached bool
 	channel  string
+	topic    bool // it is for the channel as a whole: see [sumu.ChannelSender]
 }
 
 const (

@@ -16,8 +16,8 @@ type LifecycleOptions struct {
 	Logger *slog.Logger
 }
 
-// Lifecycle serves the lifecycle events of AWS IoT Core, as a rule hands them
-// to a function, or to a queue before it.
+// Lifecycle serves what rules of AWS IoT Core hand to a function, or to a queue
+// before it: lifecycle events, and by a queue what clients publish for backends.
 type Lifecycle struct {
 	apply  func(ctx context.Context, event []byte) error
 	logger *slog.Logger
@@ -26,7 +26,7 @@ type Lifecycle struct {
 var _ handler = (*Lifecycle)(nil)
 
 // NewLifecycle returns a handler that hands each event to apply: the method
-// Handle of an iot.Lifecycle. ErrInvalid is returned when apply is nil.
+// Handle of an iot.Lifecycle or, on a queue of its own, of an iot.Inbox. ErrInvalid is returned when apply is nil.
 func NewLifecycle(apply func(ctx context.Context, event []byte) error, optFns ...func(*LifecycleOptions)) (*Lifecycle, error) {
 	var o LifecycleOptions
 	for _, fn := range optFns {
@@ -81,7 +81,7 @@ func (l *Lifecycle) all(ctx context.Context, recs []record) events.SQSEventRespo
 func (l *Lifecycle) one(ctx context.Context, record string, event []byte) error {
 	err := safely(func() error { return l.apply(ctx, event) })
 	if err != nil {
-		logError(ctx, l.logger, "lifecycle event failed", err, "record", record)
+		logError(ctx, l.logger, "event of IoT Core failed", err, "record", record)
 	}
 	return err
 }

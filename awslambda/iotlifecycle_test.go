@@ -35,7 +35,7 @@ func TestLifecycle(t *testing.T) {
 	if _, err := l.Invoke(t.Context(), []byte(strings.Replace(lifecycle, "ann", "bad", 1))); !errors.Is(err, sumu.ErrUnavailable) {
 		t.Errorf("a store that fails: %v", err)
 	}
-	if !strings.Contains(logged.String(), "lifecycle event failed") {
+	if !strings.Contains(logged.String(), "event of IoT Core failed") {
 		t.Errorf("logged %s", &logged)
 	}
 	answer := call[failures](t, l, sqsEvent(lifecycle, "bad", "panic", lifecycle))

@@ -12,7 +12,7 @@
 //	seen, err := iot.NewLifecycle(store, store)
 //	err = seen.Handle(ctx, event)
 //
-//	// Notifications go out as direct messages.
+//	// Notifications go out as direct messages, and to channels' topics.
 //	sender, err := iot.NewSender(iotdataplane.NewFromConfig(cfg))
 //	push, err := pusher.New(store, sender)
 //	client, err := notify.NewLocal(push)
@@ -20,7 +20,7 @@
 //	id, err := notify.Send(ctx, client, n)
 //
 // On Lambda, awslambda.NewHTTP serves a [Vendor] and awslambda.NewLifecycle
-// a [Lifecycle]; examples/iot is all of it.
+// a [Lifecycle] and an [Inbox]; examples/iot is all of it.
 //
 // # Clients
 //
@@ -29,7 +29,8 @@
 // What a client is given allows it to connect with this one client id, to
 // receive and subscribe on its own topic and the channels that it may join
 // (channels/{name}, for grants with the verb join), and to publish to those that
-// it may post to. Grants of other verbs name no topic. Values that would widen
+// it may post to. With [VendorOptions.Backend] it may also publish to its topics
+// for backends; see [Inbox]. Grants of other verbs name no topic. Values that would widen
 // the policy are refused, never escaped: a grant with "*", "?", "$", "+", "#", a
 // quote or a brace gives no credentials at all.
 //
@@ -37,6 +38,29 @@
 // whenever it connects, and gets a new client id with it. It must not filter
 // messages by its subscriptions (a direct message needs none), and must
 // acknowledge QoS 1; the usual libraries do both.
+//
+// # Channels, events, backends
+//
+// A channel is a topic, "channels/{name}", and its members are the clients that
+// have subscribed to it: there is no "joinchannel". A notification to channels is
+// one publish for each, of the frame that members get elsewhere,
+//
+//	{"type":"message","channel":"room.42","id":"…","data":…}
+//
+// and counts as one target, delivered when IoT has it. Nobody tells how many have
+// received it. A client in several of the channels, or whose user is named beside
+// them, receives it several times, with one id. What a topic cannot do is
+// ErrUnsupported at once, and nothing is sent: to leave out users or connections.
+// So are events (notify.ToEvent), to which nobody can subscribe here.
+//
+// Clients that may post to a channel publish to the same topic, whatever they
+// like, a frame that looks like the above included: believe "from" and "data" only
+// where clients may not post.
+//
+// What clients publish for backends comes by a rule and a queue to an [Inbox],
+// which takes user and connection from what the broker says, never from the
+// message. There is no acknowledgement but the broker's own (QoS 1): what no
+// backend can take is logged, and the client is not told.
 //
 // # Delivery
 //

@@ -34,8 +34,9 @@ type scope struct {
 
 // policy returns the session policy of a client: to connect with this very
 // client id, to receive on its own topic, to receive and subscribe to the
-// channels that it may join, to publish to those that it may post to. Nothing in
-// it stands for more than one name, unless prefixes are allowed.
+// channels that it may join, to publish to those that it may post to, and to its
+// own topics for backends. Nothing in it stands for more than one name, unless
+// prefixes are allowed.
 func (v *Vendor) policy(clientID string, grants sumu.Grants) (string, error) {
 	own, err := Topic(clientID)
 	if err != nil {
@@ -56,6 +57,11 @@ func (v *Vendor) policy(clientID string, grants sumu.Grants) (string, error) {
 			s.join(topic)
 		}
 		if post {
+			s.publish = add(s.publish, s.arn+"topic/"+topic)
+		}
+	}
+	if v.opts.Backend {
+		for _, topic := range backendTopics(clientID, grants) {
 			s.publish = add(s.publish, s.arn+"topic/"+topic)
 		}
 	}

@@ -56,6 +56,11 @@ type VendorOptions struct {
 	// ChannelPrefix comes before a channel's name in its topic; it must be that
 	// of the Sender. Default "channels/".
 	ChannelPrefix string
+	// Backend lets clients publish to backends, as their grants have it
+	// ([sumu.VerbBackend]; allowed unless taken away), on
+	// "sumu-backend/{user}/{client id}/publish" and …/send. An [Inbox] and its
+	// rule must be there: without, what is published is lost. Default: refused.
+	Backend bool
 	// Prefixes allows grants that end in "*": the policy then allows every topic
 	// with that prefix. Only for grants into which no claim is put that a user
 	// chooses. Default: such a grant is refused.

@@ -1,7 +1,7 @@
-// Iot is sumu on AWS IoT Core: three functions, of one binary. template.yaml
+// Iot is sumu on AWS IoT Core: four functions, of one binary. template.yaml
 // deploys them.
 //
-//	SUMU_PART  vendor, lifecycle or pusher; required
+//	SUMU_PART  vendor, lifecycle, pusher or backend; required
 //
 // The vendor gives clients credentials, by a function URL:
 //
@@ -13,6 +13,7 @@
 //	JWT_AUDIENCE_CLAIMS       the claims that name the audience, with commas; default: aud, of Cognito client_id too
 //	JWT_ISSUER                the iss; default: told by the URL, for Firebase, Cognito and Auth0
 //	JWT_GRANTS                such as "join,post:room.{claims.org}"
+//	SUMU_BACKEND              true: clients may publish to backends; default false
 //	SUMU_ORIGINS              the pages that may ask for credentials, with commas; default: all
 //
 // The lifecycle keeps the connections table:
@@ -24,7 +25,12 @@
 //	SUMU_REQUESTS_QUEUE_URL  where what remains is sent: a queue of this function; required
 //	SUMU_IOT_ENDPOINT        as above; required
 //
-// The last two share SUMU_CONNECTIONS_TABLE and SUMU_STATE_TABLE, by default
+// The backend hands on what clients publish for backends, as it comes by a queue:
+//
+//	SUMU_OUTPUT_TOPIC_ARN  where the action "publish" goes; default: no such action
+//	SUMU_OUTPUT_QUEUE_URL  where the action "send" goes; default: no such action
+//
+// The lifecycle and the pusher share SUMU_CONNECTIONS_TABLE and SUMU_STATE_TABLE, by default
 // connections and state.
 package main
 
@@ -55,9 +61,11 @@ func newHandler(s *settings, log *slog.Logger) (awslambda.Handler, error) {
 		return newLifecycle(s, log)
 	case "pusher":
 		return newPusher(s, log)
+	case "backend":
+		return newBackend(s, log)
 	case "":
 	default:
-		s.bad("SUMU_PART", "is none of vendor, lifecycle and pusher")
+		s.bad("SUMU_PART", "is none of vendor, lifecycle, pusher and backend")
 	}
 	return nil, s.err()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -46,6 +47,7 @@ func TestSettings(t *testing.T) {
 		"secret":    {"SUMU_PART is none of"},
 		"vendor":    {"JWT_ISSUER_JWKS_URI is not set", "JWT_AUTHORIZED_AUDIENCES is not set", "JWT_ISSUER is not set"},
 		"lifecycle": {"AWS_REGION is not set", "AWS_ACCESS_KEY_ID is not set", "AWS_SECRET_ACCESS_KEY is not set"},
+		"backend":   {"AWS_REGION is not set"},
 		"pusher":    {"SUMU_REQUESTS_QUEUE_URL is not set", "SUMU_IOT_ENDPOINT is not set", "AWS_REGION is not set"},
 	} {
 		_, err := newHandler(nothing(part), discard)
@@ -180,5 +182,42 @@ func TestLifecycleAndPusher(t *testing.T) {
 	push(queued(`{"id":"n2","users":["ann"],"data":{"x":2}}`))
 	if len(sent) > 0 {
 		t.Errorf("sent %s to one who is gone", <-sent)
+	}
+}
+
+// What a client has published for backends gets to the topic and the queue, with
+// the attributes that backends know.
+func TestBackend(t *testing.T) {
+	var sent []string
+	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		sent = append(sent, string(body))
+		if strings.Contains(r.Header.Get("X-Amz-Target"), "SQS") {
+			fmt.Fprint(w, `{"Successful":[{"Id":"0","MessageId":"m","MD5OfMessageBody":"ac3ef48caa08fa3ed5e025da69edc645"}]}`) // Of {"x":1}; the SDK checks it.
+			return
+		}
+		fmt.Fprint(w, `<PublishBatchResponse><PublishBatchResult><Successful><member><Id>0</Id><MessageId>m</MessageId></member></Successful></PublishBatchResult></PublishBatchResponse>`)
+	}))
+	defer aws.Close()
+	h, err := newHandler(of(map[string]string{
+		"SUMU_PART": "backend", "AWS_ENDPOINT_URL": aws.URL, "SUMU_OUTPUT_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:messages",
+		"SUMU_OUTPUT_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/messages",
+	}), discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "ann-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	for _, action := range []string{"publish", "send"} {
+		sent = nil
+		body := fmt.Sprintf(`{"data":"eyJ4IjoxfQ==","client_id":%q,"topic":"sumu-backend/ann/%s/%s","timestamp":1796126400123,"id":"trace"}`, id, id, action)
+		out, err := h.Invoke(t.Context(), fmt.Appendf(nil, `{"Records":[{"messageId":"m1","body":%q,"eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-west-1:1:q"}]}`, body))
+		if err != nil || !strings.Contains(string(out), `"batchItemFailures":[]`) || len(sent) != 1 {
+			t.Fatalf("%s: %s, %v, sent %q", action, out, err, sent)
+		}
+		for _, want := range []string{"user_id", "ann", "connection_id", id, "1796126400123", "apigw.route." + action} {
+			if !strings.Contains(sent[0], want) {
+				t.Errorf("%s: sent %s, want %q in it", action, sent[0], want)
+			}
+		}
 	}
 }

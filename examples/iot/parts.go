@@ -2,9 +2,11 @@ package main
 
 import (
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/sumu-live/sumu/authorizer"
 	"github.com/sumu-live/sumu/awslambda"
 	"github.com/sumu-live/sumu/iot"
+	"github.com/sumu-live/sumu/notify/snsnotify"
 	"github.com/sumu-live/sumu/notify/sqsnotify"
 	"github.com/sumu-live/sumu/pusher"
 )
@@ -27,11 +30,15 @@ func newVendor(s *settings, log *slog.Logger) (awslambda.Handler, error) {
 	if err != nil {
 		s.bad("SUMU_SESSION", `is not a time such as "1h"`)
 	}
+	backend, err := strconv.ParseBool(s.get("SUMU_BACKEND", "false"))
+	if err != nil {
+		s.bad("SUMU_BACKEND", "is neither true nor false")
+	}
 	if err := s.err(); err != nil {
 		return nil, err
 	}
 	vendor, err := iot.NewVendor(auth, client, role, endpoint, func(o *iot.VendorOptions) {
-		o.Region, o.Duration, o.Logger = s.get("AWS_REGION", ""), session, log
+		o.Region, o.Duration, o.Backend, o.Logger = s.get("AWS_REGION", ""), session, backend, log
 		o.Origins = s.list("SUMU_ORIGINS")
 	})
 	if err != nil {
@@ -117,4 +124,31 @@ func newPusher(s *settings, log *slog.Logger) (awslambda.Handler, error) {
 		return nil, err
 	}
 	return awslambda.NewPusher(worker, func(o *awslambda.PusherOptions) { o.Logger = log })
+}
+
+func newBackend(s *settings, log *slog.Logger) (awslambda.Handler, error) {
+	region, creds := s.region(), s.credentials()
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	backends := make(map[string]sumu.Backend)
+	if arn := s.get("SUMU_OUTPUT_TOPIC_ARN", ""); arn != "" {
+		publish, err := snsnotify.Backend(sns.New(sns.Options{Region: region, Credentials: creds, BaseEndpoint: s.endpoint("SNS")}), arn)
+		if err != nil {
+			return nil, err
+		}
+		backends[iot.ActionPublish] = publish
+	}
+	if url := s.get("SUMU_OUTPUT_QUEUE_URL", ""); url != "" {
+		send, err := sqsnotify.Backend(sqs.New(sqs.Options{Region: region, Credentials: creds, BaseEndpoint: s.endpoint("SQS")}), url)
+		if err != nil {
+			return nil, err
+		}
+		backends[iot.ActionSend] = send
+	}
+	inbox, err := iot.NewInbox(backends, func(o *iot.InboxOptions) { o.Logger = log })
+	if err != nil {
+		return nil, err
+	}
+	return awslambda.NewLifecycle(inbox.Handle, func(o *awslambda.LifecycleOptions) { o.Logger = log })
 }

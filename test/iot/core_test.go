@@ -24,6 +24,7 @@ type core struct {
 	server *httptest.Server
 	sts    *tokenService
 	rule   func(event []byte) // what a rule does with lifecycle events
+	inbox  func(body []byte)  // and what one does with messages for backends
 
 	mu       sync.Mutex
 	versions map[string]int64                // of clients
@@ -95,7 +96,7 @@ func (c *core) ID() string { return "core" }
 // Provides says which events the hook takes.
 func (c *core) Provides(b byte) bool {
 	switch b {
-	case mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnPacketRead:
+	case mqtt.OnPublished, mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnPacketRead:
 		return true
 	}
 	return false
@@ -126,6 +127,21 @@ func (c *core) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 		return c.allowed(cl, "iot:Publish", "topic/"+topic)
 	}
 	return c.allowed(cl, "iot:Subscribe", "topicfilter/"+topic) && c.allowed(cl, "iot:Receive", "topic/"+topic)
+}
+
+// OnPublished does what the rule of examples/iot for backends does.
+func (c *core) OnPublished(cl *mqtt.Client, pk packets.Packet) {
+	if parts := strings.Split(pk.TopicName, "/"); len(parts) != 4 || parts[0] != "sumu-backend" {
+		return
+	}
+	body, err := json.Marshal(map[string]any{
+		"data": pk.Payload, "client_id": cl.ID, "topic": pk.TopicName, "timestamp": time.Now().UnixMilli(), "id": "trace-" + cl.ID,
+	})
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	c.inbox(body)
 }
 
 // OnSessionEstablished sends the event of a connection.

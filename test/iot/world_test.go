@@ -36,6 +36,7 @@ type world struct {
 	mu     sync.Mutex
 	seen   []sumu.PresenceEvent
 	pushed []sumu.Result
+	heard  []sumu.BackendMessage
 	change chan struct{} // closed and replaced when anything has happened
 	deaf   bool          // lifecycle events are lost
 
@@ -66,6 +67,19 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.core = startCore(t, service, w.rule(t, seen))
+	backend := func(_ context.Context, m sumu.BackendMessage) error {
+		w.note(func() { w.heard = append(w.heard, m) })
+		return nil
+	}
+	inbox, err := iot.NewInbox(map[string]sumu.Backend{iot.ActionPublish: backend, iot.ActionSend: backend})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.core.inbox = func(body []byte) {
+		if err := inbox.Handle(context.Background(), body); err != nil {
+			t.Error(err)
+		}
+	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	creds := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
@@ -94,7 +108,7 @@ func newWorld(t *testing.T) *world {
 	vendor, err := iot.NewVendor(sumu.AuthorizerFunc(authorize), sts.New(sts.Options{
 		Region: region, BaseEndpoint: &service.server.URL, Credentials: creds, HTTPClient: &http.Client{Transport: transport},
 	}), roleARN, "ws"+strings.TrimPrefix(w.core.server.URL, "http"), func(o *iot.VendorOptions) {
-		o.Region, o.Logger = region, slog.New(slog.NewTextHandler(t.Output(), nil))
+		o.Region, o.Backend, o.Logger = region, true, slog.New(slog.NewTextHandler(t.Output(), nil))
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 
 // packaged is the CloudFormation template that "serverless package" makes of
 // examples/serverless-framework, without any network.
-func packaged(t *testing.T) map[string]any {
+func packaged(t *testing.T, env ...string) map[string]any {
 	t.Helper()
 	tooling := needsTooling(t, "serverless")
 	dir := t.TempDir()
@@ -32,12 +32,12 @@ func packaged(t *testing.T) map[string]any {
 	}
 	cmd := exec.Command("node", filepath.Join(tooling, "node_modules/serverless/bin/serverless.js"), "package")
 	cmd.Dir = service
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CI=1", "SLS_TELEMETRY_DISABLED=1", "SLS_NOTIFICATIONS_MODE=off",
+	cmd.Env = append(env,
+		"PATH="+os.Getenv("PATH"), "HOME="+dir, "CI=1", "SLS_TELEMETRY_DISABLED=1", "SLS_NOTIFICATIONS_MODE=off",
 		// A call would fail: nobody listens there.
 		"http_proxy=http://127.0.0.1:1", "https_proxy=http://127.0.0.1:1",
 		"AWS_EC2_METADATA_DISABLED=true", "JWT_ISSUER_JWKS_URI=https://issuer.example.com/keys", "JWT_AUTHORIZED_AUDIENCES=demo",
-	}
+	)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
@@ -104,4 +104,60 @@ func numbersAsText(v any) any {
 		return string(b)
 	}
 	return v
+}
+
+// chosen is a value of a packaged template with its conditions applied. Only
+// those are known that compare two texts.
+func chosen(t *testing.T, doc map[string]any, v any) any {
+	t.Helper()
+	switch v := v.(type) {
+	case map[string]any:
+		if cases, ok := v["Fn::If"].([]any); ok {
+			name := cases[0].(string)
+			texts := at(t, doc["Conditions"], name, "Fn::Equals").([]any)
+			if texts[0] == texts[1] {
+				return chosen(t, doc, cases[1])
+			}
+			return chosen(t, doc, cases[2])
+		}
+		out := map[string]any{}
+		for k, member := range v {
+			if c := chosen(t, doc, member); asJSON(t, c) != `{"Ref":"AWS::NoValue"}` {
+				out[k] = c
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = chosen(t, doc, v[i])
+		}
+		return out
+	}
+	return v
+}
+
+// Requests by a FIFO queue keep their order; so must its dead letters.
+func TestServerlessRequestsFIFO(t *testing.T) {
+	for _, fifo := range []string{"false", "true"} {
+		doc := packaged(t, "REQUESTS_FIFO="+fifo)
+		queue := chosen(t, doc, at(t, doc["Resources"], "RequestsQueue", "Properties")).(map[string]any)
+		name, dead := queue["QueueName"].(string), at(t, queue, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt").([]any)[0].(string)
+		want := map[string]any{"FifoQueue": nil, "DeduplicationScope": nil, "FifoThroughputLimit": nil}
+		if fifo == "true" {
+			want = map[string]any{"FifoQueue": true, "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
+		}
+		for k, v := range want {
+			if queue[k] != v {
+				t.Errorf("FIFO %s: %s is %v, want %v", fifo, k, queue[k], v)
+			}
+		}
+		if strings.HasSuffix(name, ".fifo") != (fifo == "true") {
+			t.Errorf("FIFO %s: the queue is named %s", fifo, name)
+		}
+		letters := chosen(t, doc, at(t, doc["Resources"], dead, "Properties")).(map[string]any)
+		if (letters["FifoQueue"] == true) != (fifo == "true") || strings.HasSuffix(letters["QueueName"].(string), ".fifo") != (fifo == "true") {
+			t.Errorf("FIFO %s: its dead letters are %v", fifo, letters)
+		}
+	}
 }

@@ -131,6 +131,10 @@ func TestTerraformBlockOfTheOriginal(t *testing.T) {
 	if want := "ci_notifications_slack_channels, github, github_repository, s3_artifacts"; !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 		t.Errorf("the plan does not warn of %s", want)
 	}
+	// Its mapping's key is "live".
+	if want := `so the domain's mapping must have the key "push"`; !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+		t.Errorf("the plan does not say %s", want)
+	}
 	if want := `management = "https://live.example.com/push"`; !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 		t.Errorf("the plan lacks the output %s", want)
 	}

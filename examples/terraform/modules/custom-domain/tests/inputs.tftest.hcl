@@ -66,3 +66,30 @@ run "the_same_key_twice" {
   }
   expect_failures = [var.ws_apis]
 }
+
+run "the_endpoint_of_the_stack" {
+  command = plan
+  variables {
+    ws_apis = [
+      { id = "abc123", key = "push", stage = "prod", apigw_endpoint = "https://live.example.com/push" },
+      { id = "def456", key = "v2", stage = "prod", apigw_endpoint = "https://live.example.com/v2/" },
+      { id = "fed654", key = "", stage = "prod", apigw_endpoint = "https://live.example.com" },
+    ]
+  }
+}
+
+run "an_endpoint_with_another_path" {
+  command = plan
+  variables {
+    ws_apis = [{ id = "abc123", key = "live", stage = "prod", apigw_endpoint = "https://live.example.com/push" }]
+  }
+  expect_failures = [var.ws_apis]
+}
+
+run "an_endpoint_of_another_domain" {
+  command = plan
+  variables {
+    ws_apis = [{ id = "abc123", key = "push", stage = "prod", apigw_endpoint = "https://ws.example.com/push" }]
+  }
+  expect_failures = [var.ws_apis]
+}

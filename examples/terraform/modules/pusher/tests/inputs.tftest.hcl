@@ -29,6 +29,10 @@ run "inputs_of_the_original" {
     condition     = aws_lambda_event_source_mapping.queue.function_response_types == toset(["ReportBatchItemFailures"])
     error_message = "What failed would be deleted."
   }
+  assert {
+    condition     = output.lambda.name == "demo-pusher"
+    error_message = "The original's output is named lambda."
+  }
 }
 
 run "shared_state" {

@@ -252,3 +252,19 @@ run "no_zip_files" {
   }
   expect_failures = [var.lambdas_dir]
 }
+
+run "a_key_that_nobody_has_compared" {
+  command = plan
+  variables {
+    apigw_endpoint = "https://live.example.com/push"
+  }
+  expect_failures = [check.mapping_key]
+}
+
+run "a_key_that_is_the_path" {
+  command = plan
+  variables {
+    apigw_endpoint  = "https://live.example.com/push"
+    api_mapping_key = "push"
+  }
+}

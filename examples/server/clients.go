@@ -13,7 +13,7 @@ import (
 // events, as the grants of their tokens say, and to your backend with "send" and
 // "publish". Your own handlers come here: app.Handle("dance", …).
 func attach(s settings, app *sumu.App, store sumu.Store, client sumu.NotifyClient, queue sqsnotify.API) error {
-	rooms, err := channels.New(store, client, func(o *channels.Options) { o.Open = s.openChannels })
+	rooms, err := channels.New(store, client, func(o *channels.Options) { o.Open, o.Default = s.openChannels, s.defaultChannel })
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ type settings struct {
 	openChannels          bool
 	requireEveryone       bool
 	origins               []string
+	defaultChannel        string
 
 	jwksURL, issuer           string
 	audiences, audienceClaims []string
@@ -78,6 +79,7 @@ func readSettings(lookup func(name string) (value string, ok bool)) (settings, e
 		openChannels:     e.bool("SUMU_OPEN_CHANNELS"),
 		requireEveryone:  e.bool("SUMU_REQUIRE_EVERYONE"),
 		origins:          e.list("SUMU_ORIGINS", false),
+		defaultChannel:   e.get("SUMU_DEFAULT_CHANNEL", ""),
 		jwksURL:          e.url("JWT_ISSUER_JWKS_URI"),
 		issuer:           e.required("JWT_ISSUER"),
 		audiences:        e.list("JWT_AUTHORIZED_AUDIENCES", true),

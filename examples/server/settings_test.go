@@ -68,14 +68,14 @@ func TestSettings(t *testing.T) {
 func TestSettingsOfClients(t *testing.T) {
 	s, err := read(map[string]string{
 		"SUMU_PRESENCE": "queue", "SUMU_PRESENCE_QUEUE_URL": "https://sqs.example.com/presence", "SUMU_PRESENCE_GRACE": "2s",
-		"SUMU_MESSAGES_QUEUE_URL": "https://sqs.example.com/messages", "SUMU_OPEN_CHANNELS": "true",
+		"SUMU_MESSAGES_QUEUE_URL": "https://sqs.example.com/messages", "SUMU_OPEN_CHANNELS": "true", "SUMU_DEFAULT_CHANNEL": "default",
 		"JWT_GRANTS": "join,post:room.{claims.org}.* subscribe:Click",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.presence != presenceQueue || s.presenceURL != "https://sqs.example.com/presence" || s.grace != 2*time.Second ||
-		s.messagesURL != "https://sqs.example.com/messages" || !s.openChannels {
+		s.messagesURL != "https://sqs.example.com/messages" || !s.openChannels || s.defaultChannel != "default" {
 		t.Errorf("read %+v", s)
 	}
 	if len(s.grants) != 2 || s.grants[0].Pattern != "room.{claims.org}.*" || s.grants[1].Pattern != "Click" {

@@ -13,6 +13,7 @@ module "sumu" {
 
   stage_name      = "mvp"
   apigw_endpoint  = var.domain_name == null ? null : "https://live.${coalesce(var.domain_name, "-")}/push"
+  api_mapping_key = var.domain_name == null ? null : "push"
   presence_source = "topic"
 }
 
@@ -27,5 +28,10 @@ module "domain" {
   sub_domains = { statefull = "live" }
 
   # The key is the path of apigw_endpoint: behind a domain the stage is in neither.
-  ws_apis = [{ id = module.sumu.ws_api_id, key = "push", stage = module.sumu.ws_api_stage_name }]
+  ws_apis = [{
+    id             = module.sumu.ws_api_id
+    key            = "push"
+    stage          = module.sumu.ws_api_stage_name
+    apigw_endpoint = "https://live.${var.domain_name}/push"
+  }]
 }

@@ -68,7 +68,8 @@ type Options struct {
 	// PartitionKey returns the partition key of a notification, which decides
 	// its shard. One that is empty or over 256 characters is replaced by the
 	// notification's ID or by its hash. Default: the user, of a notification for
-	// one user or connections of one, else the ID.
+	// one user or connections of one; the user who sent it, of an event that a
+	// client has submitted; else the ID.
 	PartitionKey func(n *sumu.Notification) string
 }
 

@@ -29,11 +29,13 @@ func TestSendFIFO(t *testing.T) {
 		{ID: "n4", Users: []string{"ann"}, Channels: []string{"room"}, Data: data},
 		{ID: "n5", Users: []string{long}, Data: data},
 		{ID: "n6", Users: []string{"ann"}, Part: "r", Attempt: 1, Data: data},
+		{ID: "n7", Event: &sumu.Event{Type: "T", Payload: data}, From: "bob"},
+		{ID: "n8", Event: &sumu.Event{Type: "T", Payload: data}},
 	}
 	if err := errors.Join(c.SendBatch(t.Context(), ns...)...); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []string{"ann", "all", "all", "ann", "all", "sha256.", "ann"} {
+	for i, want := range []string{"ann", "all", "all", "ann", "all", "sha256.", "ann", "bob", "all"} {
 		e := q.sent[i]
 		if got := aws.ToString(e.MessageGroupId); got != want && (want != "sha256." || !strings.HasPrefix(got, want) || len(got) > 128) {
 			t.Errorf("%d: group %q, want %q", i, got, want)
@@ -42,14 +44,14 @@ func TestSendFIFO(t *testing.T) {
 			t.Errorf("%d: deduplication id %q, want %q", i, got, ns[i].Key())
 		}
 	}
-	if err := c.Requeue(t.Context(), ns[6], time.Minute); err != nil || q.sent[7].DelaySeconds != 0 {
-		t.Errorf("a FIFO was asked for a delay of %d s, %v", q.sent[7].DelaySeconds, err)
+	if err := c.Requeue(t.Context(), ns[6], time.Minute); err != nil || q.sent[9].DelaySeconds != 0 {
+		t.Errorf("a FIFO was asked for a delay of %d s, %v", q.sent[9].DelaySeconds, err)
 	}
 	byID := newClient(t, q, fifoURL, func(o *sqsnotify.Options) {
 		o.Group = func(n *sumu.Notification) string { return "g " + n.ID }
 	})
-	if err := byID.Send(t.Context(), ns[0]); err != nil || !strings.HasPrefix(*q.sent[8].MessageGroupId, "sha256.") {
-		t.Errorf("a group with a space: %q, %v", *q.sent[8].MessageGroupId, err)
+	if err := byID.Send(t.Context(), ns[0]); err != nil || !strings.HasPrefix(*q.sent[10].MessageGroupId, "sha256.") {
+		t.Errorf("a group with a space: %q, %v", *q.sent[10].MessageGroupId, err)
 	}
 }
 

@@ -62,7 +62,8 @@ type Options struct {
 	// Group returns the message group of a notification on a FIFO queue: those
 	// of a group are received in their order, one group does not wait for
 	// another. What cannot be a group id is replaced by its hash. Default: the
-	// user, of a notification for one user or connections of one, else "all".
+	// user, of a notification for one user or connections of one; the user who
+	// sent it, of an event that a client has submitted; else "all".
 	Group func(n *sumu.Notification) string
 }
 

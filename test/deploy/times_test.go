@@ -1,16 +1,8 @@
 package deploy
 
 import (
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclparse"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/gocty"
 )
 
 // In seconds. Those of the library are defaults that no function here changes.
@@ -28,6 +20,7 @@ type queueTimes struct {
 	visibility, retention, receives int
 	dead                            string // the queue of dead letters; "": it is one
 	timeout                         int    // of the function that it triggers; 0: none here
+	fifo                            bool
 }
 
 // streamTimes is for how long a record of a stream is tried.
@@ -45,9 +38,10 @@ type times struct {
 // the deployments.
 func TestTimesFitTogether(t *testing.T) {
 	for name, d := range map[string]times{
-		"SAM":        samTimes(t),
-		"Serverless": serverlessTimes(t),
-		"Terraform":  terraformTimes(t),
+		"SAM":                 samTimes(t),
+		"Serverless":          serverlessTimes(t, false),
+		"Serverless, by FIFO": serverlessTimes(t, true),
+		"Terraform":           terraformTimes(t),
 	} {
 		t.Run(name, func(t *testing.T) {
 			triggers := 0
@@ -103,6 +97,10 @@ func checkQueue(t *testing.T, d times, name string, q *queueTimes) {
 	if lease := q.timeout + min(leaseMargin, q.timeout); lease > q.visibility {
 		t.Errorf("queue %s hides messages for %d s; they are leased for %d", name, q.visibility, lease)
 	}
+	// A worker moves no message of a FIFO queue: it is received until the outage is over.
+	if q.fifo && q.receives*q.visibility < maxOutage {
+		t.Errorf("queue %s allows %d receives, each for %d s; an outage may last %d", name, q.receives, q.visibility, maxOutage)
+	}
 	if q.visibility != 6*q.timeout {
 		t.Errorf("queue %s hides messages for %d s; want 6 times the function's %d", name, q.visibility, q.timeout)
 	}
@@ -153,6 +151,7 @@ func stackQueues(t *testing.T, doc map[string]any, number func(any) int) map[str
 		if v, ok := p["MessageRetentionPeriod"]; ok {
 			q.retention = number(v)
 		}
+		q.fifo, _ = p["FifoQueue"].(bool)
 		if policy, ok := p["RedrivePolicy"]; ok {
 			q.receives = number(at(t, policy, "maxReceiveCount"))
 			q.dead, _, _ = strings.Cut(at(t, policy, "deadLetterTargetArn", "Fn::GetAtt").(string), ".")
@@ -162,7 +161,7 @@ func stackQueues(t *testing.T, doc map[string]any, number func(any) int) map[str
 	return out
 }
 
-func serverlessTimes(t *testing.T) times {
+func serverlessTimes(t *testing.T, fifo bool) times {
 	t.Helper()
 	const dir = root + "/examples/serverless-framework/"
 	service := template(t, dir+"serverless.yml")
@@ -176,7 +175,7 @@ func serverlessTimes(t *testing.T) times {
 		}
 		return atoi(t, v)
 	}
-	d := times{stackQueues(t, template(t, dir+"resources.yml"), number), map[string]streamTimes{}}
+	d := times{stackQueues(t, decided(template(t, dir+"resources.yml"), fifo).(map[string]any), number), map[string]streamTimes{}}
 	for name, f := range service["functions"].(map[string]any) {
 		list, _ := f.(map[string]any)["events"].([]any)
 		for _, one := range list {
@@ -202,118 +201,27 @@ func serverlessTimes(t *testing.T) times {
 	return d
 }
 
-// terraformTimes evaluates what the modules say of numbers: locals, and sums of them.
-func terraformTimes(t *testing.T) times {
-	t.Helper()
-	var blocks hclsyntax.Blocks
-	sources := map[*hclsyntax.Block]string{}
-	files, err := filepath.Glob(root + "/examples/terraform/modules/*/*.tf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	parser := hclparse.NewParser()
-	for _, path := range files {
-		f, diags := parser.ParseHCLFile(path)
-		if diags.HasErrors() {
-			t.Fatal(diags)
-		}
-		for _, b := range f.Body.(*hclsyntax.Body).Blocks {
-			blocks = append(blocks, b)
-			sources[b] = string(f.Bytes)
-		}
-	}
-	locals := &hcl.EvalContext{Variables: map[string]cty.Value{"local": cty.ObjectVal(numbersOf(blocks))}}
-	number := func(e hclsyntax.Expression) (n int) {
-		v, diags := e.Value(locals)
-		if diags.HasErrors() {
-			t.Fatal(diags)
-		}
-		if err := gocty.FromCtyValue(v, &n); err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	d := times{map[string]*queueTimes{}, map[string]streamTimes{}}
-	timeouts := map[string]int{} // of functions, by their module's name
-	for _, b := range blocks {
-		switch {
-		case b.Type == "module" && b.Body.Attributes["timeout_seconds"] != nil:
-			e := b.Body.Attributes["timeout_seconds"].Expr
-			if _, diags := e.Value(locals); !diags.HasErrors() { // Else a module's own, which is given here.
-				timeouts[b.Labels[0]] = number(e)
+// decided is a template in which the only condition holds, or does not.
+func decided(v any, holds bool) any {
+	switch v := v.(type) {
+	case map[string]any:
+		if choice, ok := v["Fn::If"].([]any); ok {
+			if holds {
+				return decided(choice[1], holds)
 			}
-		case b.Type == "resource" && b.Labels[0] == "aws_sqs_queue":
-			d.queues[b.Labels[1]] = moduleQueue(t, b, sources[b], number)
-		case b.Type == "resource" && b.Labels[0] == "aws_lambda_event_source_mapping" && b.Body.Attributes["maximum_retry_attempts"] != nil:
-			s := streamTimes{
-				retries: number(b.Body.Attributes["maximum_retry_attempts"].Expr),
-				age:     number(b.Body.Attributes["maximum_record_age_in_seconds"].Expr),
-				report:  b.Body.Attributes["function_response_types"] != nil,
-			}
-			for _, inner := range b.Body.Blocks {
-				s.failures = s.failures || inner.Type == "destination_config"
-			}
-			d.streams[b.Labels[1]] = s
+			return decided(choice[2], holds)
 		}
-	}
-	// Module pusher is told of the queue that triggers it, and presence of its own.
-	for queue, module := range map[string]string{"notifications": "pusher", "checks": "presence"} {
-		if d.queues[queue] == nil || timeouts[module] == 0 {
-			t.Fatalf("there is no queue %s, or no timeout of %s", queue, module)
+		out := make(map[string]any, len(v))
+		for name, member := range v {
+			out[name] = decided(member, holds)
 		}
-		d.queues[queue].timeout = timeouts[module]
-	}
-	return d
-}
-
-// numbersOf are the locals that are numbers by themselves.
-func numbersOf(blocks hclsyntax.Blocks) map[string]cty.Value {
-	out := map[string]cty.Value{}
-	for _, b := range blocks {
-		if b.Type != "locals" {
-			continue
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = decided(v[i], holds)
 		}
-		for name, a := range b.Body.Attributes {
-			if v, diags := a.Expr.Value(nil); !diags.HasErrors() && v.Type() == cty.Number {
-				out[name] = v
-			}
-		}
+		return out
 	}
-	return out
-}
-
-func moduleQueue(t *testing.T, b *hclsyntax.Block, source string, number func(hclsyntax.Expression) int) *queueTimes {
-	t.Helper()
-	q := &queueTimes{visibility: 30, retention: sqsKeeps}
-	if a := b.Body.Attributes["visibility_timeout_seconds"]; a != nil {
-		q.visibility = number(a.Expr)
-	}
-	if a := b.Body.Attributes["message_retention_seconds"]; a != nil {
-		q.retention = number(a.Expr)
-	}
-	a := b.Body.Attributes["redrive_policy"]
-	if a == nil {
-		return q
-	}
-	policy := a.Expr.(*hclsyntax.FunctionCallExpr).Args[0].(*hclsyntax.ObjectConsExpr)
-	for _, item := range policy.Items {
-		at := item.ValueExpr.Range()
-		switch text := source[at.Start.Byte:at.End.Byte]; hcl.ExprAsKeyword(item.KeyExpr.(*hclsyntax.ObjectConsKeyExpr).Wrapped) {
-		case "maxReceiveCount":
-			q.receives = number(item.ValueExpr)
-		case "deadLetterTargetArn":
-			q.dead = strings.FieldsFunc(text, func(r rune) bool { return r == '.' || r == '[' })[1]
-		}
-	}
-	return q
-}
-
-func atoi(t *testing.T, v any) int {
-	t.Helper()
-	text, _ := v.(string)
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%v is no number", v)
-	}
-	return n
+	return v
 }

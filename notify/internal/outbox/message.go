@@ -109,8 +109,12 @@ func Hash(s string) string {
 }
 
 // OnlyUser returns the user of a notification for one user or connections of
-// one; "" when there are several, channels, everyone, or an event.
+// one, and of an event the user who sent it, if one did; "" when there are several,
+// channels or everyone.
 func OnlyUser(n *sumu.Notification) string {
+	if n.Event != nil {
+		return n.From
+	}
 	if len(n.Channels) > 0 || len(n.Users)+len(n.Connections) == 0 {
 		return ""
 	}

@@ -48,12 +48,20 @@ variable "http_apis" {
 }
 
 variable "ws_apis" {
-  description = "key is the path of the API under the domain, \"\" for its root: its management endpoint is https://SUB.DOMAIN/KEY, without the stage."
+  description = "key is the path of the API under the domain, \"\" for its root: its management endpoint is https://SUB.DOMAIN/KEY, without the stage. With apigw_endpoint, that of module serverless, the two are compared."
   type = list(object({
-    id    = string
-    key   = string
-    stage = string
+    id             = string
+    key            = string
+    stage          = string
+    apigw_endpoint = optional(string)
   }))
+  validation {
+    condition = alltrue([
+      for a in var.ws_apis : a.apigw_endpoint == null ||
+      trimsuffix(coalesce(a.apigw_endpoint, "-"), "/") == trimsuffix("https://${var.sub_domains.statefull}.${var.domain_name}/${a.key}", "/")
+    ])
+    error_message = "The apigw_endpoint of each of ws_apis is https://SUB.DOMAIN/KEY, with its own key: posts to any other path get 403."
+  }
   validation {
     condition     = length(distinct([for a in var.ws_apis : a.key])) == length(var.ws_apis)
     error_message = "Each of ws_apis needs a key of its own."

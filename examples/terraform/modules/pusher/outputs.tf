@@ -1,7 +1,10 @@
-output "function" {
+output "lambda" {
+  description = "The function, under the name that the original's module has."
   value = {
-    name = module.function.name
-    arn  = module.function.arn
+    name       = module.function.name
+    arn        = module.function.arn
+    invoke_arn = module.function.invoke_arn
+    role_name  = module.function.role_name
   }
 }
 

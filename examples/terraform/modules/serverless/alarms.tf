@@ -9,7 +9,7 @@ locals {
   functions = merge({
     authorizer = module.authorizer.name
     websocket  = module.websocket.name
-    pusher     = module.pusher.function.name
+    pusher     = module.pusher.lambda.name
     }, local.presence ? {
     presence = module.presence[0].name
   } : {})

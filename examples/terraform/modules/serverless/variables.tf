@@ -55,9 +55,21 @@ variable "apigw_endpoint" {
 }
 
 variable "api_mapping_key" {
-  description = "The key of the API's mapping behind a custom domain. Needed only when it has the stage's name."
+  description = "The key of the API's mapping behind a custom domain: apigw_endpoint must end with it, and is compared. Needed when it has the stage's name."
   type        = string
   default     = null
+}
+
+# A warning of the plan; it does not fail. The mapping is another module's, and
+# posts to a path that is not its key get 403.
+check "mapping_key" {
+  assert {
+    condition = (
+      var.apigw_endpoint == null || var.api_mapping_key != null ||
+      can(regex("^https://[^/]*\\.execute-api\\.", coalesce(var.apigw_endpoint, "-")))
+    )
+    error_message = "apigw_endpoint is ${coalesce(var.apigw_endpoint, "-")}, so the domain's mapping must have the key \"${join("/", slice(split("/", trimsuffix(coalesce(var.apigw_endpoint, "https://-"), "/")), 3, length(split("/", trimsuffix(coalesce(var.apigw_endpoint, "https://-"), "/")))))}\", and nothing has compared them. Give that key as api_mapping_key."
+  }
 }
 
 variable "presence_source" {

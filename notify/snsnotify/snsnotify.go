@@ -66,7 +66,8 @@ type Options struct {
 	// Group returns the message group of a notification on a FIFO topic: those
 	// of a group are delivered in their order. What cannot be a group id is
 	// replaced by its hash. Default: the user, of a notification for one user or
-	// connections of one, else "all".
+	// connections of one; the user who sent it, of an event that a client has
+	// submitted; else "all".
 	Group func(n *sumu.Notification) string
 }
 

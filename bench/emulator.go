@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/sumu-live/sumu/internal/freeport"
 )
 
 // Emulators of AWS, which "make components" installs.
@@ -49,7 +50,7 @@ const emulatorGuard = `"$@" </dev/null & p=$!; cat >/dev/null; kill -9 $p; wait 
 const emulatorPatience = time.Minute
 
 func startEmulator(ctx context.Context, name string) (*emulator, error) {
-	port, err := freePort()
+	port, err := freeport.Take()
 	if err != nil {
 		return nil, err
 	}
@@ -129,14 +130,6 @@ func (e *emulator) await(ctx context.Context) error {
 func (e *emulator) stop() {
 	_ = e.in.Close()
 	_ = e.cmd.Wait() // It was killed.
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 // emulatorCredentials are ones that emulators do not look at.

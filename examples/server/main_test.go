@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ import (
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/connstore/dynamostore"
 	"github.com/sumu-live/sumu/internal/components"
+	"github.com/sumu-live/sumu/internal/freeport"
 	"github.com/sumu-live/sumu/internal/issuer"
 	"github.com/sumu-live/sumu/internal/testlog"
 	"github.com/sumu-live/sumu/internal/ws/wstest"
@@ -127,14 +129,11 @@ type process struct {
 // start starts a node on a free address and waits until it is ready.
 func (f *fleet) start(name string) *process {
 	f.t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Take()
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	addr := free.Addr().String()
-	if err := free.Close(); err != nil {
-		f.t.Fatal(err)
-	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	p := &process{t: f.t, name: name, addr: addr, url: "http://" + addr}
 	// As a proxy must be: the Host header stays, because it is signed.
 	proxy := httptest.NewServer(&httputil.ReverseProxy{

@@ -3,14 +3,16 @@ package serverless_test
 import (
 	"context"
 	"io"
-	"net"
 	"net/rpc"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
+
+	"github.com/sumu-live/sumu/internal/freeport"
 )
 
 // function is the binary as Lambda runs it, in the mode of the runtime that
@@ -27,14 +29,11 @@ func start(t *testing.T, name string, logs io.Writer, vars ...string) *function 
 	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", bin, "./"+name).CombinedOutput(); err != nil {
 		t.Fatalf("go build %s: %v\n%s", name, err, out)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := freeport.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(free.Addr().String())
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port := strconv.Itoa(free)
 	ctx, stop := context.WithCancel(t.Context())
 	cmd := exec.CommandContext(ctx, bin)
 	cmd.Env = append([]string{"_LAMBDA_SERVER_PORT=" + port}, vars...)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sumu-live/sumu/internal/freeport"
 	"github.com/sumu-live/sumu/internal/testlog"
 )
 
@@ -90,7 +91,7 @@ func (e *emulator) try(t testing.TB, script string) (API, error) {
 func (e *emulator) launch(dir, script string) (a API, log *os.File, end io.Closer, err error) {
 	var ports [2]int
 	for i := range ports {
-		if ports[i], err = freePort(); err != nil {
+		if ports[i], err = freeport.Take(); err != nil {
 			return API{}, nil, nil, err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/sumu-live/sumu/internal/freeport"
 )
 
 // A port that the system may give to an outgoing connection, or this package to
@@ -20,7 +22,7 @@ func TestFreePortStaysFree(t *testing.T) {
 	}
 	seen := map[int]bool{}
 	for range 50 {
-		port, err := freePort()
+		port, err := freeport.Take()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sumu-live/sumu/internal/freeport"
 )
 
 // guard runs a component and ends it when its own standard input ends: the test
@@ -56,7 +57,7 @@ func (c *component) run() (endpoint string, err error) {
 }
 
 func (c *component) try(tooling string) (endpoint string, err error) {
-	port, err := freePort()
+	port, err := freeport.Take()
 	if err != nil {
 		return "", err
 	}
@@ -172,15 +173,6 @@ func tail(log *os.File) string {
 		return err.Error()
 	}
 	return string(text)
-}
-
-// freePort returns a port that is free now.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 // toolingDir finds test/tooling of this repository from any of its packages.

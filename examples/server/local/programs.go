@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/sumu-live/sumu/internal/freeport"
 )
 
 // programs are what was started, in its order.
@@ -141,23 +143,20 @@ func listen(port int) (net.Listener, error) {
 // choosePorts returns ports from first on, or with 0 free ones.
 func choosePorts(first, n int) ([]int, error) {
 	ports := make([]int, n)
-	var open []net.Listener
-	defer func() {
-		for _, l := range open {
-			_ = l.Close()
-		}
-	}()
 	for i := range ports {
-		want := 0
 		if first > 0 && i < 3 { // What a person types; the rest is found.
-			want = first + i
+			l, err := listen(first + i)
+			if err != nil {
+				return nil, fmt.Errorf("%w; choose others with -port", err)
+			}
+			ports[i] = first + i
+			_ = l.Close()
+			continue
 		}
-		l, err := listen(want)
-		if err != nil {
-			return nil, fmt.Errorf("%w; choose others with -port", err)
+		var err error
+		if ports[i], err = freeport.Take(); err != nil {
+			return nil, err
 		}
-		open = append(open, l)
-		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
 	return ports, nil
 }

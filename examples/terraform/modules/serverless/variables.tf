@@ -40,9 +40,10 @@ variable "apigw_endpoint" {
   validation {
     condition = (
       var.apigw_endpoint == null || var.api_mapping_key == null ||
-      endswith(trimsuffix(coalesce(var.apigw_endpoint, "-"), "/"), "/${coalesce(var.api_mapping_key, "-")}")
+      (var.api_mapping_key == "" ? can(regex("^https://[^/]+/?$", coalesce(var.apigw_endpoint, "-"))) :
+      endswith(trimsuffix(coalesce(var.apigw_endpoint, "-"), "/"), "/${coalesce(var.api_mapping_key, "-")}"))
     )
-    error_message = "apigw_endpoint ends with the key of the API's mapping, api_mapping_key."
+    error_message = "apigw_endpoint ends with the key of the API's mapping, api_mapping_key; where that is empty, it has no path."
   }
   validation {
     condition = (
@@ -55,7 +56,7 @@ variable "apigw_endpoint" {
 }
 
 variable "api_mapping_key" {
-  description = "The key of the API's mapping behind a custom domain: apigw_endpoint must end with it, and is compared. Needed when it has the stage's name."
+  description = "The key of the API's mapping behind a custom domain: apigw_endpoint must end with it, and is compared; \"\" for the root of the domain. Needed when it has the stage's name."
   type        = string
   default     = null
 }

@@ -145,7 +145,8 @@ run "endpoint_of_another_key" {
 run "domain_without_path" {
   command = plan
   variables {
-    apigw_endpoint = "https://live.example.com"
+    apigw_endpoint  = "https://live.example.com"
+    api_mapping_key = ""
   }
 }
 
@@ -267,4 +268,13 @@ run "a_key_that_is_the_path" {
     apigw_endpoint  = "https://live.example.com/push"
     api_mapping_key = "push"
   }
+}
+
+run "the_root_that_is_a_path" {
+  command = plan
+  variables {
+    apigw_endpoint  = "https://live.example.com/push"
+    api_mapping_key = ""
+  }
+  expect_failures = [var.apigw_endpoint]
 }

@@ -3,7 +3,10 @@ package dynamostore_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/sumu-live/sumu"
 	"github.com/sumu-live/sumu/connstore/dynamostore"
@@ -50,5 +53,35 @@ func TestMadeUpFieldsDoNotMakeEventsDear(t *testing.T) {
 	another := sumu.Subscription{EventType: "T", Field: "color", Filter: "red"}
 	if err := s.Subscribe(bg, c, 0, honest, other, another); err != nil {
 		t.Error(err)
+	}
+}
+
+// Two connections begin to use a filter at the same time: the use is kept for as
+// long as the one that lasts longer.
+func TestAUseIsNotShortened(t *testing.T) {
+	db := newMemDB()
+	key, later := "", n(4_200_000_000)
+	d := &double{next: db, before: func(in any) (any, error) {
+		if put, ok := in.(*dynamodb.PutItemInput); ok && strings.HasPrefix(textOf(put.Item["pk"]), "events/") {
+			key = keyOf(put.Item)[1]
+			db.Set("state", keyOf(put.Item), row{"pk": put.Item["pk"], "sk": put.Item["sk"], "delete_at": later})
+		}
+		return nil, nil
+	}}
+	store, err := dynamostore.NewWithState(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := costConn("ann")
+	if err := errors.Join(store.Put(bg, c), store.Subscribe(bg, c, 0, sumu.Subscription{EventType: "T"})); err != nil {
+		t.Fatal(err)
+	}
+	for k, it := range db.Rows("state") {
+		if k[1] == key && textOf(it["delete_at"]) != textOf(later) {
+			t.Errorf("it is kept until %s, want %s", textOf(it["delete_at"]), textOf(later))
+		}
+	}
+	if key == "" {
+		t.Error("no use is written")
 	}
 }

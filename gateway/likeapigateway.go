@@ -16,6 +16,7 @@ import (
 //	MaxAge               2 h
 //	IdleTimeout          10 min, and what is written to a client counts, too
 //	PingInterval         none: API Gateway never pings
+//	unknown actions      are answered without their action and ref
 //
 // These are its quotas as of 2026-11. Options after it may change them again.
 func LikeAPIGateway(o *Options) {

@@ -37,11 +37,18 @@ func TestRoutes(t *testing.T) {
 // What has no route gets API Gateway's answer, with the action and the ref that
 // it had, and the socket stays.
 func TestForbiddenFrame(t *testing.T) {
-	e := start(t, config{})
-	c, row := e.dial("ann")
-	had := map[string]string{
+	forbiddenFrame(t, config{}, nil) // As API Gateway answers.
+	forbiddenFrame(t, config{own: true}, map[string]string{
 		`{"action":"nonesuch"}`: `,"action":"nonesuch"`, `{"action":"nonesuch","ref":"7"}`: `,"action":"nonesuch","ref":"7"`,
-	}
+	})
+}
+
+// forbiddenFrame checks the answers to what has no handler; had is what they have
+// beside API Gateway's members.
+func forbiddenFrame(t *testing.T, config config, had map[string]string) {
+	t.Helper()
+	e := start(t, config)
+	c, row := e.dial("ann")
 	for _, body := range []string{
 		`{"action":"nonesuch"}`, `{"action":"nonesuch","ref":"7"}`, `{"no":"action"}`, `{"action":7}`, `{"action":null}`, `{"action":""}`,
 		`not json`, ``, `[]`, `"action"`, `{"action":"ping"`, `{"action":"ping"} x`,

@@ -150,7 +150,8 @@ type Options struct {
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
 
-	// apiGateway has what is written keep a socket from being idle, too.
+	// apiGateway has what is written keep a socket from being idle, too, and
+	// unknown actions answered as there.
 	apiGateway bool
 	// manual leaves the wheel to tests, which turn it by hand.
 	manual bool

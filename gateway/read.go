@@ -254,6 +254,8 @@ func (r *reader) message(body []byte) {
 		RequestID:   sumu.NewID(),
 		ReceivedAt:  s.g.opts.Now(),
 		SetIdentity: s.setIdentity,
+
+		LikeAPIGateway: s.g.opts.apiGateway,
 	}
 	reply := s.g.app.Message(s.g.ctx, m)
 	if reply == nil {

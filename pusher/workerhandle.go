@@ -204,18 +204,22 @@ func (w *Worker) process(ctx context.Context, items []*item) {
 
 // each runs a step of all items that are not over, several at once.
 func (w *Worker) each(items []*item, step func(*item)) {
-	one := func(it *item) {
+	w.spread(items, func(it *item) {
 		if it.over {
 			return
 		}
 		if err := safely(func() error { step(it); return nil }); err != nil {
 			it.fail("push", err, 0)
 		}
-	}
+	})
+}
+
+// spread calls do for each item, for as many at once as are looked up ahead.
+func (w *Worker) spread(items []*item, do func(*item)) {
 	limit := min(w.p.opts.Lookahead, len(items))
 	if limit <= 1 {
 		for _, it := range items {
-			one(it)
+			do(it)
 		}
 		return
 	}
@@ -224,7 +228,7 @@ func (w *Worker) each(items []*item, step func(*item)) {
 	for range limit {
 		wg.Go(func() {
 			for it := range queue {
-				one(it)
+				do(it)
 			}
 		})
 	}

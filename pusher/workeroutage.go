@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/sumu-live/sumu"
@@ -52,13 +51,8 @@ func (w *Worker) moveAll(ctx context.Context, items []*item) {
 	if !slices.ContainsFunc(items, w.moves) {
 		return
 	}
-	var wg sync.WaitGroup
-	for _, it := range items {
-		if w.moves(it) {
-			wg.Go(func() { w.move(ctx, it) })
-		}
-	}
-	wg.Wait()
+	moving := slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return !w.moves(it) })
+	w.spread(moving, func(it *item) { w.move(ctx, it) })
 }
 
 // moves reports whether a message is to be moved. One of a group is not: it

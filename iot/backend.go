@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/logging"
 )
 
 // Inbox hands what clients publish for backends to these, as it comes by a topic
@@ -35,7 +36,8 @@ type Inbox struct {
 // InboxOptions tune an [Inbox]. The zero value of a field is its default.
 type InboxOptions struct {
 	// Logger is told of messages that clients should not have sent, at level
-	// Warn, without their text. Default [slog.Default].
+	// Warn, without their text. Default: [slog.Default], warnings and errors;
+	// slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 }
 
@@ -57,9 +59,7 @@ func NewInbox(backends map[string]sumu.Backend, optFns ...func(*InboxOptions)) (
 	for _, fn := range optFns {
 		fn(&o)
 	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
+	o.Logger = logging.Or(o.Logger)
 	var errs []error
 	if len(backends) == 0 {
 		errs = append(errs, invalid("an Inbox needs a backend"))

@@ -88,8 +88,8 @@ type PollOptions struct {
 	// several goroutines. nil: nobody is told.
 	Settled func(ctx context.Context, d sumu.Delivery, err error)
 	// Logger is told of requests to SQS that fail, and of outages: when one
-	// begins and when it is over. All of it is a warning or an error. Default:
-	// [slog.Default]; slog.New(slog.DiscardHandler) for silence.
+	// begins and when it is over. Default: [slog.Default], warnings and errors;
+	// slog.New(slog.DiscardHandler) for silence.
 	Logger *slog.Logger
 }
 

@@ -125,7 +125,8 @@ func (w *walk) expected(p *proc, t target) (may, must bool) {
 		return true, false
 	}
 	for _, join := range attempts {
-		if !join.adds || join.void && !w.muddled(t, join) {
+		// One that has undone itself may have been seen before it did.
+		if !join.adds || join.void && join.end < p.start && !w.muddled(t, join) {
 			continue
 		}
 		left, leaving := false, false

@@ -109,7 +109,7 @@ func (f *flood) run(t *testing.T) {
 
 // post sends one notification to everyone.
 func (f *flood) post(t *testing.T, p *program, n int) {
-	body := fmt.Sprintf(`{"data":{"type":"flood","n":%d,"pad":"%s"}}`, n, strings.Repeat("x", floodSize))
+	body := fmt.Sprintf(`{"everyone":true,"data":{"type":"flood","n":%d,"pad":"%s"}}`, n, strings.Repeat("x", floodSize))
 	resp, err := http.Post(p.url+"/notify", "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Errorf("post %d was not answered: %v", n, err)

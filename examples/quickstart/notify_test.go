@@ -22,7 +22,7 @@ func TestNotifyFullQueue(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // What the caller would wait.
 		defer cancel()
 		w := httptest.NewRecorder()
-		notifyHandler(fullQueue)(w, jsonRequest(`{"data":1}`).WithContext(ctx))
+		notifyHandler(fullQueue)(w, jsonRequest(`{"everyone":true,"data":1}`).WithContext(ctx))
 		if w.Code != 503 || w.Header().Get("Retry-After") == "" || ctx.Err() != nil {
 			t.Errorf("answered %d, Retry-After %q, the caller %v; want 503 with Retry-After in time",
 				w.Code, w.Header().Get("Retry-After"), ctx.Err())

@@ -176,7 +176,7 @@ func allLimits(t *testing.T) []limits {
 		limitsOf("", func(fn func(*lead.Options)) error {
 			return lead.Run(ended, store, "turn", func(context.Context) error { return nil }, fn)
 		}),
-		limitsOf("MaxRows MaxChecks MaxRemovals Reserve", func(fn func(*sweep.Options)) error {
+		limitsOf("MaxRows MaxChecks MaxRemovals Reserve Takeover", func(fn func(*sweep.Options)) error {
 			_, err := sweep.New(store, fn)
 			return err
 		}),

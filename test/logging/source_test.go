@@ -1,4 +1,4 @@
-package sumu_test
+package logging
 
 import (
 	"go/ast"
@@ -12,12 +12,14 @@ import (
 	"testing"
 )
 
+const root = "../.." // of the module
+
 // TestLoggers: an error that a package logs is seen by somebody. None discards
 // by default, and each option says what its default is.
 func TestLoggers(t *testing.T) {
 	options := make(map[string]string) // the position of a Logger option, by package
 	resolved := make(map[string]bool)  // packages that call logging.Or
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err

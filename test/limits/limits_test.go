@@ -1,4 +1,5 @@
-package sumu_test
+// Package limits tests what 0 and a negative value mean in the options of all packages.
+package limits_test
 
 import (
 	"context"
@@ -36,6 +37,8 @@ import (
 	"github.com/sumu-live/sumu/pusher"
 	"github.com/sumu-live/sumu/pusher/apigw"
 )
+
+const root = "../.." // of the module
 
 // limits are the numbers and durations of one type of options: 0 is the default of
 // each; a negative value is none for those that are named, and ErrInvalid for
@@ -238,7 +241,7 @@ func TestAllLimitsAreKnown(t *testing.T) {
 	for _, l := range allLimits(t) {
 		known = append(known, l.options)
 	}
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err

@@ -227,3 +227,39 @@ func TestPollSurvivesItsProbe(t *testing.T) {
 		p.end(t)
 	})
 }
+
+// What waits for one target, as a group does whose connection is on a dead node,
+// names its time: it keeps no poller from the messages of others.
+func TestPollHoldsNothingThatNamesItsTime(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		q := new(queue)
+		q.put("waits", "behind it")
+		p := poll(t, q, func(_ context.Context, batch ...sumu.Delivery) []sumu.Outcome {
+			outcomes := faulty(len(batch))
+			for i, d := range batch {
+				switch string(d.Body) {
+				case "waits":
+					outcomes[i].RetryAfter = 10 * time.Minute
+				case "good":
+					outcomes[i] = sumu.Outcome{}
+				}
+			}
+			return outcomes
+		}, func(o *sqsnotify.PollOptions) {
+			o.Probe = func(context.Context) error { return nil }
+		})
+		synctest.Wait()
+		q.put("good")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !q.wasRemoved("m3") {
+			t.Error("after a second the message of another waits for the only poller")
+		}
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if n := q.receives()["m1"]; n != 1 {
+			t.Errorf("what waits 10 min was received %d times in 5", n)
+		}
+		p.end(t)
+	})
+}

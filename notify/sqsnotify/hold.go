@@ -28,11 +28,13 @@ const (
 
 // faults reports whether no message of a batch was handled, none because of
 // itself. Once a batch is held, a message that is to wait is one that an
-// earlier try has begun: its lease goes by.
+// earlier try has begun: its lease goes by. One that is to wait for longer than a
+// batch pauses is not waited for: it may be one target's, whose node is gone, and
+// would keep the poller from the messages of all others.
 func faults(outcomes []sumu.Outcome, holding bool) bool {
 	for i := range outcomes {
 		o := &outcomes[i]
-		if o.Err == nil || !o.Fault && !(holding && o.RetryAfter > 0) {
+		if o.Err == nil || o.RetryAfter > maxHoldPause || !o.Fault && !(holding && o.RetryAfter > 0) {
 			return false
 		}
 	}

@@ -137,8 +137,9 @@ const (
 // hidden for [PollOptions.Visibility], and counts as a receipt.
 //
 // An outage of what handlers need spends no more receipts. A batch is held when
-// every message of it fails with [sumu.Outcome]'s Fault: it stays hidden, and is
-// handled again after 1 s, doubling to 30 s, once [PollOptions.Probe] passes.
+// every message of it fails with [sumu.Outcome]'s Fault, none with a RetryAfter
+// over 30 s: it stays hidden, and is handled again after 1 s, doubling to 30 s,
+// once [PollOptions.Probe] passes.
 // What is not received waits in the queue for as long as that keeps it. When the
 // batch has failed so five times in a row although Probe passes, or after 11
 // hours, its messages come again as others that fail. Those with a Fault in a

@@ -2,6 +2,8 @@ package sumu_test
 
 import (
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,5 +89,25 @@ func TestUnknownMembersBesideATarget(t *testing.T) {
 		if n, err := sumu.ParseNotification([]byte(text)); err != nil || n.Everyone {
 			t.Errorf("%s: %+v, %v", text, n, err)
 		}
+	}
+}
+
+// A request may have as many members of its own as fit into it: to look at each
+// must not be to look at all.
+func BenchmarkUnknownMembers(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		text := []byte(`{"users":["ann"],"data":1`)
+		for i := range n {
+			text = fmt.Appendf(text, `,"%x":0`, 0x10000+i)
+		}
+		text = append(text, '}')
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := sumu.ParseNotification(text); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/member")
+		})
 	}
 }

@@ -138,11 +138,18 @@ var exclusions = []string{"exclu", "except", "omit", "without"}
 
 // checkUnknown returns ErrInvalid for a member that must not be ignored.
 func (w *notificationJSON) checkUnknown(unknown []string, known map[string]wireField, members strictjson.Object) error {
+	if len(unknown) == 0 {
+		return nil
+	}
 	names := slices.Sorted(maps.Keys(known))
+	given := make(map[string]bool, len(audience)) // There may be as many members as fit: each is looked at once.
+	for _, name := range audience {
+		given[name] = members.Get(name) != nil
+	}
 	for _, name := range unknown {
 		near := sameFolded(name, names)
 		// Beside "users" somebody knows how it is spelt: "user" is something else.
-		if likely := nearest(name, audience...); near == "" && (members.Get(likely) == nil || w.named() == 0) {
+		if likely := nearest(name, audience...); near == "" && (!given[likely] || w.named() == 0) {
 			near = likely
 		}
 		excludes := func(prefix string) bool { return strings.HasPrefix(fold(name), prefix) }

@@ -151,6 +151,8 @@ func TestTopicsRefuse(t *testing.T) {
 	for name, n := range map[string]sumu.Notification{
 		"excluded users":       {Channels: []string{"a"}, ExcludeUsers: []string{"u1"}, Data: json.RawMessage("1")},
 		"excluded connections": {Channels: []string{"a"}, ExcludeConnections: []string{"c"}, Data: json.RawMessage("1")},
+		"excluded channels":    {Everyone: true, ExcludeChannels: []string{"staff"}, Data: json.RawMessage("1")},
+		"a part of one":        {Users: []string{"u1"}, ExcludeChannels: []string{"staff"}, Part: "p", Data: json.RawMessage("1")},
 		"event":                {Event: &sumu.Event{Type: "T", Payload: json.RawMessage("1")}},
 	} {
 		b := new(broker)

@@ -41,7 +41,7 @@ func (p *Pusher) lookup(ctx context.Context, yield func(*row) bool) *lookup {
 // consumer wants more.
 func (l *lookup) look(u unit) bool {
 	l.row = row{unit: u}
-	if l.without = nil; l.p.topics == nil { // Else nobody knows who is in them.
+	if l.without = nil; !u.plan.topics {
 		l.without = u.excludedChannels()
 	}
 	if err := l.find(u); err != nil && l.wanted { // The store has panicked.

@@ -41,6 +41,7 @@ type plan struct {
 	failedUnits []failedUnit // units that the store failed to look up
 	downUnits   []failedUnit // those that failed by a fault of it
 	lostUnits   []failedUnit // and those that it will never find
+	topics      bool         // channels are the sender's own: nobody knows who is in them
 	outlasted   bool         // by faults before this push: one more is the last
 }
 
@@ -98,7 +99,7 @@ func (u unit) ref() sumu.ConnectionRef {
 func (p *Pusher) newPlan(n *sumu.Notification) *plan {
 	pl := &plan{n: n, result: sumu.Result{ID: n.ID, Part: n.Part}}
 	pl.reached.plan = pl
-	pl.outlasted = p.outlasted(n)
+	pl.topics, pl.outlasted = p.topics != nil, p.outlasted(n)
 	if err := p.prepare(pl); err != nil {
 		pl.result.Err = err
 		pl.found = true
@@ -159,6 +160,8 @@ func (p *Pusher) prepare(pl *plan) error {
 		return unsupported("this pusher's store keeps no subscriptions to events")
 	case len(n.Channels) > 0 && p.topics != nil && len(n.ExcludeUsers)+len(n.ExcludeConnections) > 0:
 		return unsupported("this pusher's sender posts to a channel as a whole, and can leave nobody out")
+	case len(n.ExcludeChannels) > 0 && p.topics != nil:
+		return unsupported("this pusher's sender does not tell who is in a channel, and can leave none out")
 	case len(n.Channels)+len(n.ExcludeChannels) > 0 && p.topics == nil && p.channels == nil:
 		return unsupported("this pusher's store keeps no channels")
 	case pl.expired(p):

@@ -170,7 +170,7 @@ func (c *children) addFailed(units []failedUnit) {
 				child.Connections = append(child.Connections, u.ref())
 			}
 		}
-		child.ExcludeChannels = append(child.ExcludeChannels, pl.channels...)
+		c.exclude(&child, pl.channels)
 		c.resume(&child)
 		c.add(child)
 		units = units[n:]
@@ -198,8 +198,7 @@ func (c *children) addUnits(from, to int, last place) {
 		return
 	}
 	child.Channels, from, to = cutOff(pl.channels, from, to)
-	passed := pl.channels[:len(pl.channels)-len(child.Channels)]
-	child.ExcludeChannels = append(child.ExcludeChannels, passed...)
+	c.exclude(&child, pl.channels[:len(pl.channels)-len(child.Channels)])
 	child.After = last.cursor
 	if len(child.Channels) == 0 {
 		child.After = last.ref.ConnectionID
@@ -208,6 +207,14 @@ func (c *children) addUnits(from, to int, last place) {
 	child.Connections, _, _ = cutOff(pl.refs, from, to)
 	c.resume(&child)
 	c.add(child)
+}
+
+// exclude leaves out the members of channels that were reached, where it is known
+// who they are.
+func (c *children) exclude(child *sumu.Notification, reached []string) {
+	if !c.plan.topics {
+		child.ExcludeChannels = append(child.ExcludeChannels, reached...)
+	}
 }
 
 // cutOff returns items[from:to] as far as there are any, and what is left of

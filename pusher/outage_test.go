@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/pusher"
 )
 
 // Each of these is down for 20 minutes while the queue is not.
@@ -117,5 +118,36 @@ func TestWorkerLeaseOfAShortCall(t *testing.T) {
 		}
 		close(killed)
 		synctest.Wait()
+	})
+}
+
+// A time that has not come yet, of a clock that is ahead or of a request that
+// says so, makes nothing last for ever.
+func TestSinceAheadOfTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(o *pusher.Options) { o.MaxOutage = 30 * time.Minute })
+		fill(t, b.store, 1, 1)
+		posts := 0
+		b.sender.respond = func(context.Context, sumu.Connection, int) error {
+			posts++
+			return &sumu.Error{Op: "dial", Kind: sumu.ErrUnavailable}
+		}
+		n := to("n", "u0")
+		n.Since = time.Now().Add(1000 * time.Hour)
+		batch := []sumu.Delivery{deliver(t, "m", n)}
+		for end := time.Now().Add(50 * time.Minute); len(batch) > 0 && time.Now().Before(end); {
+			for _, out := range b.worker.Handle(t.Context(), batch...) {
+				if out.Err != nil {
+					t.Fatal(out.Err)
+				}
+			}
+			for _, s := range b.queue.sent {
+				time.Sleep(s.delay)
+			}
+			batch = b.queue.take(t)
+		}
+		if len(b.dead) != 1 || posts > 50 {
+			t.Errorf("in 50 minutes, after %d posts, %d are given up; an outage may last 30", posts, len(b.dead))
+		}
 	})
 }

@@ -2,8 +2,10 @@ package notify_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -216,4 +218,45 @@ func TestLocalASlowSocketTakesNobodysPlace(t *testing.T) {
 			t.Errorf("the slow socket has %d; given up: %v; want 100 and none", s.taken("u0"), dead.errs)
 		}
 	})
+}
+
+// What is given up says why, also when it is the node that has failed.
+func TestLocalTellsWhichFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, now := new(memstore.Store), time.Now()
+		err := store.Put(t.Context(), sumu.Connection{UserID: "ann", ID: "c", Endpoint: "e", ConnectedAt: now, DeleteAt: now.Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := pusher.New(store, deadNode{}, func(o *pusher.Options) { o.Tries, o.Logger = 1, slog.New(slog.DiscardHandler) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var reasons []error
+		l, err := notify.NewLocal(p, func(o *notify.LocalOptions) {
+			o.Logger = slog.New(slog.DiscardHandler)
+			o.Observer.DeadLetter = func(_ context.Context, _ sumu.Notification, err error) { reasons = append(reasons, err) }
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Send(t.Context(), sumu.Notification{ID: "n", Users: []string{"ann"}, Data: json.RawMessage("1")}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(reasons) != 1 || !errors.Is(reasons[0], errNode) {
+			t.Errorf("given up because of %v; want one reason, with %v", reasons, errNode)
+		}
+	})
+}
+
+var errNode = errors.New("connection refused")
+
+// deadNode is a sender to a node that is gone.
+type deadNode struct{}
+
+func (deadNode) Post(context.Context, sumu.Connection, *sumu.Payload) error {
+	return &sumu.Error{Op: "post", Kind: sumu.ErrUnavailable, Err: errNode}
 }

@@ -19,9 +19,11 @@ type entry struct {
 	crowd  bool      // most of many connections could not take it
 }
 
-// lastAttempt makes a push the last one by any pusher's count, so that it says
-// why what is left was left.
+// lastAttempt makes a push the last one by any pusher's count, and longAgo by its
+// time for faults, so that it says why what is left was left.
 const lastAttempt = 1_000_000
+
+var longAgo = time.Unix(1, 0)
 
 // next is the notification as it is pushed at a time. The pusher's count of
 // attempts begins anew each time, and so does its time for faults: neither must
@@ -30,7 +32,7 @@ func (e *entry) next(now time.Time) sumu.Notification {
 	n := e.n
 	n.Attempt, n.Since = 0, time.Time{}
 	if !e.first.IsZero() && !now.Before(e.until) {
-		n.Attempt = lastAttempt
+		n.Attempt, n.Since = lastAttempt, longAgo
 	}
 	return n
 }

@@ -39,10 +39,19 @@ func (pl *plan) faulted() bool { return pl.result.Targets == len(pl.left)+len(pl
 // since is when the faults began that children of the plan are to outlast. Where
 // something got through they begin anew.
 func (pl *plan) since(now time.Time) time.Time {
-	if pl.n.Since.IsZero() || pl.result.Delivered+pl.result.Gone > 0 {
+	if pl.result.Delivered+pl.result.Gone > 0 {
 		return now.Truncate(time.Millisecond)
 	}
-	return pl.n.Since
+	return faultSince(pl.n, now)
+}
+
+// faultSince is when the faults began that keep a notification. A time that has
+// not come yet, as of a clock that is ahead, is none: they would never be over.
+func faultSince(n *sumu.Notification, now time.Time) time.Time {
+	if n.Since.IsZero() || n.Since.After(now) {
+		return now.Truncate(time.Millisecond)
+	}
+	return n.Since
 }
 
 // outlasted reports whether faults have kept a notification for so long that

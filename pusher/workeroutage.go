@@ -69,9 +69,7 @@ func (w *Worker) moves(it *item) bool {
 // the same record, so that there may be both of them.
 func (w *Worker) move(ctx context.Context, it *item) {
 	n := it.n
-	if n.Since.IsZero() {
-		n.Since = w.p.opts.Now().Truncate(time.Millisecond)
-	}
+	n.Since = faultSince(&n, w.p.opts.Now())
 	delay := min(max(w.jitter(moveDelay), it.out.RetryAfter), maxDelay)
 	if safely(func() error { return w.requeue.Requeue(ctx, n, delay) }) == nil {
 		it.out = sumu.Outcome{Result: it.out.Result}

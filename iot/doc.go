@@ -50,8 +50,8 @@
 // and counts as one target, delivered when IoT has it. Nobody tells how many have
 // received it. A client in several of the channels, or whose user is named beside
 // them, receives it several times, with one id. What a topic cannot do is
-// ErrUnsupported at once, and nothing is sent: to leave out users or connections.
-// So are events (notify.ToEvent), to which nobody can subscribe here.
+// ErrUnsupported at once, and nothing is sent: to leave out users or connections,
+// or, of whatever it is that is sent, those who are in a channel. So are events (notify.ToEvent), to which nobody can subscribe here.
 //
 // Clients that may post to a channel publish to the same topic, whatever they
 // like, a frame that looks like the above included: believe "from" and "data" only

@@ -46,6 +46,8 @@ func TestMisspeltTargets(t *testing.T) {
 		`{"channels":["r"],"data":1,"excludeUsers":["b"]}`:        `did you mean "exclude_users"?`,
 		`{"channels":["r"],"data":1,"exclude":["b"]}`:             `unknown member "exclude"`,
 		`{"channels":["r"],"data":1,"except_users":["b"]}`:        `unknown member "except_users"`,
+		`{"channels":["r"],"data":1,"user_exclude":["b"]}`:        `unknown member "user_exclude"`,
+		`{"everyone":true,"data":1,"usersExcluded":["b"]}`:        `unknown member "usersExcluded"`,
 		`{"channels":["r"],"data":1,"exclude_users ":["b"]}`:      `did you mean "exclude_users"?`,
 		`{"channels":["r"],"data":1,"Exclude-Connections":["b"]}`: `did you mean "exclude_connections"?`,
 		`{"channels":["r"],"data":1,"exlude_users":["b"]}`:        `did you mean "exclude_users"?`,

@@ -98,7 +98,7 @@ func ParseNotification(data []byte) (Notification, error) {
 // miss somebody who is:
 //
 //   - in a request that names nobody, and so is for everyone: any
-//   - what looks like an exclusion: "exclude…", "exclud…", "except…", …
+//   - what looks like an exclusion: "…exclud…", "except…", "omit…", "without…"
 //   - what looks like a target or an exclusion misspelt, unless the right one is
 //     there too: in another case, with spaces, "-" or "_" more or fewer, or a
 //     letter (of the longer ones two) that is wrong: "user", "chanels"
@@ -134,7 +134,14 @@ var audience = []string{
 }
 
 // exclusions are how names begin, folded, that ask for somebody to be left out.
-var exclusions = []string{"exclu", "except", "omit", "without"}
+var exclusions = []string{"except", "omit", "without"}
+
+// excludes reports whether a name, folded, does. What excludes says so wherever
+// in the name: "userexclude".
+func excludes(name string) bool {
+	return strings.Contains(name, "exclu") ||
+		slices.ContainsFunc(exclusions, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
 
 // checkUnknown returns ErrInvalid for a member that must not be ignored.
 func (w *notificationJSON) checkUnknown(unknown []string, known map[string]wireField, members strictjson.Object) error {
@@ -152,8 +159,7 @@ func (w *notificationJSON) checkUnknown(unknown []string, known map[string]wireF
 		if likely := nearest(name, audience...); near == "" && (!given[likely] || w.named() == 0) {
 			near = likely
 		}
-		excludes := func(prefix string) bool { return strings.HasPrefix(fold(name), prefix) }
-		if near != "" || w.named() == 0 || slices.ContainsFunc(exclusions, excludes) {
+		if near != "" || w.named() == 0 || excludes(fold(name)) {
 			return unknownMember(name, near)
 		}
 	}

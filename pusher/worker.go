@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/sumu-live/sumu"
@@ -64,6 +65,7 @@ type Worker struct {
 	requeue sumu.Requeuer
 	opts    WorkerOptions
 	inline  int // bytes of a remainder in one record
+	refused atomic.Pointer[refusal]
 }
 
 // NewWorker returns a Worker that pushes through p and sends what remains to

@@ -13,6 +13,10 @@ const (
 	probeKind = "push.probe"
 	probeName = "sumu.probe" // of a user, connected or not
 	probeKeep = time.Minute
+	// refusedFor is longer than a consumer waits between two probes: only to send
+	// once more shows whether the queue takes it, and there is nothing to send but
+	// what is held.
+	refusedFor = 45 * time.Second
 
 	// moveReceives is from which receive on a message that a fault keeps from
 	// being handled is moved: two are left of the five that a redrive policy
@@ -24,8 +28,12 @@ const (
 // Probe returns nil when what any message needs works: a record can be written,
 // if there are Records, and the store be read. Ask it whether an outage is over,
 // which [sumu.Outcome]'s Fault tells of: it costs a write and a read. It does
-// not post, and asks nothing of the queue for remainders.
+// not post, and asks nothing of the queue for remainders; but for 45 s after that
+// has failed it returns why.
 func (w *Worker) Probe(ctx context.Context) error {
+	if f := w.refused.Load(); f != nil && w.p.opts.Now().Sub(f.at) < refusedFor {
+		return &sumu.Error{Op: "probe", Err: f.err}
+	}
 	var saved error
 	if w.opts.Records != nil {
 		saved = safely(func() error {
@@ -71,7 +79,25 @@ func (w *Worker) move(ctx context.Context, it *item) {
 	n := it.n
 	n.Since = faultSince(&n, w.p.opts.Now())
 	delay := min(max(w.jitter(moveDelay), it.out.RetryAfter), maxDelay)
-	if safely(func() error { return w.requeue.Requeue(ctx, n, delay) }) == nil {
+	if w.enqueue(ctx, n, delay) == nil {
 		it.out = sumu.Outcome{Result: it.out.Result}
 	}
+}
+
+// refusal is that of the queue for remainders.
+type refusal struct {
+	err error
+	at  time.Time
+}
+
+// enqueue sends to the queue for remainders, and takes note of its faults for Probe.
+func (w *Worker) enqueue(ctx context.Context, n sumu.Notification, delay time.Duration) error {
+	err := safely(func() error { return w.requeue.Requeue(ctx, n, delay) })
+	switch {
+	case isFault(err):
+		w.refused.Store(&refusal{err, w.p.opts.Now()})
+	case err == nil:
+		w.refused.Store(nil)
+	}
+	return err
 }

@@ -163,7 +163,7 @@ func (w *Worker) send(ctx context.Context, it *item) error {
 			err = w.giveUp(ctx, child, r)
 		} else {
 			delay := w.delay(it, &child)
-			err = safely(func() error { return w.requeue.Requeue(ctx, child, delay) })
+			err = w.enqueue(ctx, child, delay)
 		}
 		errs = append(errs, err)
 	}

@@ -5,7 +5,11 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
+
+// SocketSize is what every socket takes for itself, in bytes.
+const SocketSize = unsafe.Sizeof(socket{})
 
 // Tune sets a listener's bounds; 0 leaves them. Of each connection at most step
 // bytes are read at a time.

@@ -49,7 +49,6 @@ type socket struct {
 	fd     int32           // the poller's
 	reader *reader         // with a part of a message, while parked
 	pace   pace
-	early  []byte // what came right behind the handshake
 
 	timer timer
 

@@ -44,7 +44,7 @@ func (g *Gateway) open(w http.ResponseWriter, r *http.Request, id string) {
 			g.used.Add(-1)
 		}
 	}()
-	s, err := g.upgrade(w, r, id)
+	s, early, err := g.upgrade(w, r, id)
 	if err != nil {
 		g.refuse(w, r, id, err)
 	}
@@ -52,7 +52,7 @@ func (g *Gateway) open(w http.ResponseWriter, r *http.Request, id string) {
 		return
 	}
 	g.running.add()
-	s.begin()
+	s.begin(early)
 }
 
 // enter reserves a socket; the caller returns it with used and running.
@@ -70,25 +70,26 @@ func (g *Gateway) enter() error {
 	return nil
 }
 
-// upgrade returns the open socket, an error to answer with, or neither when
-// there is nobody left to answer. A row that was written is removed then.
-func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, id string) (s *socket, err error) {
+// upgrade returns the open socket and what the client sent right behind the
+// handshake, an error to answer with, or neither when there is nobody left to
+// answer. A row that was written is removed then.
+func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, id string) (s *socket, early []byte, err error) {
 	source := g.sourceOf(r)
 	if err := g.takes(source); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := g.checkSize(r); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	accept, err := ws.Accept(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	g.hub.open(id)
 	defer g.hub.forget(id)
 	session, epoch, err := g.connect(r, id, source)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	g.evict(session.Evicted)
 	defer func() {
@@ -97,12 +98,12 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, id string) (s 
 		}
 	}()
 	if r.Context().Err() != nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	extensions := g.negotiate(r.Header)
-	s, err = g.admit(w, r, session, source, extensions != "")
+	s, early, err = g.admit(w, r, session, source, extensions != "")
 	if s == nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if g.lease != nil && g.lease.epoch.Load() != epoch {
 		g.renewers.add(s) // Its row may have been taken for one of a dead node.
@@ -112,13 +113,13 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, id string) (s 
 	_ = s.nc.SetWriteDeadline(time.Now().Add(g.opts.WriteTimeout))
 	if _, err := s.nc.Write(ws.AppendResponse(nil, accept, session.Subprotocol, extensions)); err != nil {
 		s.abort(abnormal("the upgrade was not completed"))
-		return s, nil // Whoever reads it finds it closed, and ends it.
+		return s, early, nil // Whoever reads it finds it closed, and ends it.
 	}
 	_ = s.nc.SetWriteDeadline(time.Time{})
 	if s.settle(0) {
 		s.startWriter()
 	}
-	return s, nil
+	return s, early, nil
 }
 
 // connect asks the App. The epoch is that of the lease under which it did.
@@ -150,18 +151,19 @@ func (g *Gateway) connect(r *http.Request, id, source string) (session sumu.Sess
 	return session, epoch, err
 }
 
-// admit takes the connection over from net/http and registers the socket.
-func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Session, source string, deflates bool) (*socket, error) {
+// admit takes the connection over from net/http and registers the socket. early is
+// as takeOver returns it.
+func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Session, source string, deflates bool) (s *socket, early []byte, err error) {
 	g.mu.RLock() // Shutdown sees the socket, or we see Shutdown.
 	defer g.mu.RUnlock()
 	if g.stopping {
-		return nil, errStopping
+		return nil, nil, errStopping
 	}
 	nc, raw, early, err := takeOver(w)
 	if err != nil {
-		return nil, &sumu.Error{Op: "gateway: take the connection over", Kind: sumu.ErrUnavailable, Err: err}
+		return nil, nil, &sumu.Error{Op: "gateway: take the connection over", Kind: sumu.ErrUnavailable, Err: err}
 	}
-	s := &socket{
+	s = &socket{
 		g:        g,
 		nc:       nc,
 		raw:      raw,
@@ -169,7 +171,6 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Ses
 		identity: session.Identity,
 		sourceIP: strings.Clone(source),
 		agent:    unique.Make(clip(r.UserAgent())),
-		early:    early,
 		writing:  true,
 		deflates: deflates,
 	}
@@ -184,7 +185,7 @@ func (g *Gateway) admit(w http.ResponseWriter, r *http.Request, session sumu.Ses
 	if end != nil {
 		s.close(end.code, end.text, end.last...)
 	}
-	return s, nil
+	return s, early, nil
 }
 
 // takeOver returns the connection of a request, and what the client sent right

@@ -22,10 +22,9 @@ const (
 )
 
 // begin starts to read, once the handshake is answered. The caller has added
-// the socket to running; it is done with it.
-func (s *socket) begin() {
-	early := s.early
-	s.early = nil
+// the socket to running; it is done with it. early is what came right behind the
+// handshake.
+func (s *socket) begin(early []byte) {
 	raw := s.raw
 	if raw == nil {
 		raw = underlying(s.nc)

@@ -85,7 +85,7 @@ func addLatency(ctx context.Context, cfg *config, t *table) (err error) {
 const latencyUser = "u1"
 
 func runLatency(endpoint string) (err error) {
-	s, err := newSumuServer()
+	s, err := newSumuServer(noPings)
 	if err != nil {
 		return err
 	}

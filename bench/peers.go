@@ -47,9 +47,9 @@ func ways(kind string) []string {
 func newServer(kind string) (server, error) {
 	switch kind {
 	case kindSumu:
-		return newListeningServer()
+		return newListeningServer(noPings)
 	case kindHandler:
-		return newSumuServer()
+		return newSumuServer(noPings)
 	case kindRoom:
 		return newRoomServer()
 	case kindGorilla:

@@ -17,7 +17,7 @@ const room = "all"
 type roomServer struct{ *sumuServer }
 
 func newRoomServer() (*roomServer, error) {
-	s, err := newSumuServer()
+	s, err := newSumuServer(noPings)
 	if err != nil {
 		return nil, err
 	}

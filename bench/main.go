@@ -38,6 +38,7 @@ type config struct {
 	stored   int           // connections in the largest store
 	starts   int           // of a function, in each round
 	against  string        // the folder of another version, whose functions are measured too; "": none
+	pings    time.Duration // between two to a client
 	sample   time.Duration // of one operation, repeated for so long
 	only     string        // the cases to run; "": all
 	profile  string        // where profiles are written; "": nowhere
@@ -45,7 +46,7 @@ type config struct {
 }
 
 // cases are the values of the flag -only, in the order of the table.
-var cases = []string{"fanout", "idle", "connect", "tls", "verify", "push", "post", "channels", "latency", "store", "broadcast", "dynamodb", "presence", "coldstart"}
+var cases = []string{"fanout", "idle", "connect", "pings", "tls", "verify", "push", "post", "channels", "latency", "store", "broadcast", "dynamodb", "presence", "coldstart"}
 
 func (c *config) runs(name string) bool { return c.only == "" || c.only == name }
 
@@ -75,6 +76,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}{
 		{cfg.runs("fanout") || cfg.runs("idle") || cfg.runs("connect"), addSockets},
 		{cfg.runs("connect"), addRush},
+		{cfg.runs("pings"), addPings},
 		{cfg.runs("tls"), addTLS},
 		{cfg.runs("verify"), addVerify},
 		{cfg.runs("push"), addPush},
@@ -106,7 +108,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func parse(args []string) (config, error) {
-	cfg := config{bursts: 4, singles: 20, members: 15_000, rush: 5_000, targets: 10_000, posts: 20_000, stored: 1_000_000, starts: 20, sample: 300 * time.Millisecond}
+	cfg := config{bursts: 4, singles: 20, members: 15_000, rush: 5_000, targets: 10_000, posts: 20_000, stored: 1_000_000, starts: 20, pings: 25 * time.Second, sample: 300 * time.Millisecond}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.IntVar(&cfg.sockets, "sockets", 0, "sockets that are open at once; 0: 15,000, or 4,000 where so many files may not be open")
 	fs.IntVar(&cfg.messages, "messages", 40, "messages of a burst")
@@ -121,7 +123,7 @@ func parse(args []string) (config, error) {
 	if cfg.smoke {
 		cfg.sockets, cfg.messages, cfg.rounds = 40, 5, 1
 		cfg.bursts, cfg.singles, cfg.members, cfg.rush = 2, 2, 60, 50
-		cfg.targets, cfg.posts, cfg.stored, cfg.starts, cfg.sample = 200, 200, 10_000, 1, 2*time.Millisecond
+		cfg.targets, cfg.posts, cfg.stored, cfg.starts, cfg.pings, cfg.sample = 200, 200, 10_000, 1, time.Second, 2*time.Millisecond
 	}
 	if cfg.sockets == 0 {
 		if cfg.sockets = 15_000; enoughFiles(cfg.sockets) != nil {

@@ -76,6 +76,8 @@ func TestSmokeRunHasEveryRow(t *testing.T) {
 	}
 	want = append(want,
 		"connect, 50 at once: ms until the last is served",
+		"40 idle sockets, pinged every 1s: ms CPU/s",
+		"40 idle sockets, pinged every 1s: KB/socket",
 		"TLS: fan-out, burst of 5, Pusher.Push: µs CPU/delivery",
 		"TLS: fan-out, single, Pusher.Push: µs CPU/delivery",
 		"TLS: idle socket, resident memory: KB/socket",

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // The servers.
 const (
@@ -45,6 +49,13 @@ func ways(kind string) []string {
 }
 
 func newServer(kind string) (server, error) {
+	if interval, ok := strings.CutPrefix(kind, kindPinged); ok {
+		every, err := time.ParseDuration(interval)
+		if err != nil {
+			return nil, err
+		}
+		return newListeningServer(every)
+	}
 	switch kind {
 	case kindSumu:
 		return newListeningServer(noPings)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -22,7 +23,8 @@ type readers struct {
 	files   int // more than the highest descriptor
 
 	current atomic.Pointer[expectation]
-	failure chan error // the first
+	pings   atomic.Pointer[pings] // of a server that pings; nil: it does not
+	failure chan error            // the first
 
 	ids atomic.Int64 // of sockets over TLS
 	mu  sync.Mutex   // of what they take
@@ -60,6 +62,9 @@ func (r *readers) do(c command) (answer, error) {
 	var err error
 	switch c.Do {
 	case "dial":
+		if strings.HasPrefix(c.Kind, kindPinged) && r.pings.Load() == nil {
+			r.pings.Store(&pings{got: make([]int, r.files)})
+		}
 		err = r.dial(c.Address, c.Kind, c.Sockets)
 	case "rush": // at once
 		err = rush(c.Address, c.Sockets)
@@ -83,6 +88,17 @@ func (r *readers) do(c command) (answer, error) {
 		r.current.Store(e)
 	case "wait": // CPU is what reading took, At when the last byte was read
 		return r.wait()
+	case "pings": // so many of them, on all sockets
+		p := r.pings.Load()
+		if p == nil {
+			return a, errors.New("nothing is pinged")
+		}
+		return p.await(c.Messages, r.sockets, r.failure)
+	case "failure": // if there has been one
+		select {
+		case err = <-r.failure:
+		default:
+		}
 	default:
 		err = errors.New("no such command")
 	}
@@ -138,6 +154,9 @@ func (r *readers) read() {
 // take compares what was read with what is expected. id is the descriptor, or
 // another number that no other socket has.
 func (r *readers) take(id int, b []byte) error {
+	if p := r.pings.Load(); p != nil {
+		return p.take(id, b)
+	}
 	e := r.current.Load()
 	if e == nil {
 		return fmt.Errorf("%d bytes that nobody expects", len(b))

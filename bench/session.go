@@ -37,26 +37,37 @@ type runner struct {
 	kind    string
 	server  *child
 	readers *child
-	open    int // sockets
+	open    int   // sockets
+	empty   int64 // bytes of memory before they were opened, but for the warm ones
 	profile bool
 }
 
-func runSession(ctx context.Context, cfg *config, kind string, profile bool) (s session, err error) {
-	ctx, cancel := context.WithTimeout(ctx, sessionLimit)
-	defer cancel()
-	r := &runner{cfg: cfg, kind: kind, profile: profile}
+// startRunner starts both processes; the caller stops them.
+func startRunner(ctx context.Context, cfg *config, kind string, profile bool) (r *runner, err error) {
+	r = &runner{cfg: cfg, kind: kind, profile: profile}
 	heap := ""
 	if profile {
 		heap = withHeapProfile
 	}
 	if r.server, err = startChild(ctx, roleServer, kind, heap); err != nil {
-		return s, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.server.stop()) }()
 	if r.readers, err = startChild(ctx, roleReaders); err != nil {
+		return nil, errors.Join(err, r.server.stop())
+	}
+	return r, nil
+}
+
+func (r *runner) stop() error { return errors.Join(r.readers.stop(), r.server.stop()) }
+
+func runSession(ctx context.Context, cfg *config, kind string, profile bool) (s session, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sessionLimit)
+	defer cancel()
+	r, err := startRunner(ctx, cfg, kind, profile)
+	if err != nil {
 		return s, err
 	}
-	defer func() { err = errors.Join(err, r.readers.stop()) }()
+	defer func() { err = errors.Join(err, r.stop()) }()
 
 	if err := r.fill(&s); err != nil {
 		return s, err
@@ -103,6 +114,7 @@ func (r *runner) fill(s *session) error {
 	if err != nil {
 		return err
 	}
+	r.empty = before.Memory
 	dial := func() error { return r.dial(a.Address, r.cfg.sockets) }
 	if err := r.profiled("connect", dial); err != nil {
 		return err
@@ -111,17 +123,20 @@ func (r *runner) fill(s *session) error {
 	if err != nil {
 		return err
 	}
-	after, err := r.server.call(command{Do: "settle"})
-	if err != nil {
+	s.connect = micros(connected.CPU-before.CPU) / float64(r.cfg.sockets)
+	if s.idle, err = r.memory(); err != nil {
 		return err
 	}
-	n := float64(r.cfg.sockets)
-	s.connect = micros(connected.CPU-before.CPU) / n
-	s.idle = float64(after.Memory-before.Memory) / 1024 / n
 	if r.profile {
 		_, err = r.server.call(command{Do: "heap-profile", Path: r.file("idle.heap")})
 	}
 	return err
+}
+
+// memory returns how many KB are resident for each socket.
+func (r *runner) memory() (float64, error) {
+	a, err := r.server.call(command{Do: "settle"})
+	return float64(a.Memory-r.empty) / 1024 / float64(r.cfg.sockets), err
 }
 
 func (r *runner) dial(address string, sockets int) error {

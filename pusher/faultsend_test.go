@@ -82,3 +82,25 @@ func TestFaultsBeginAnew(t *testing.T) {
 		}
 	})
 }
+
+// Without a record, a message whose remainder the queue does not take has been
+// posted already: to hold it and try again would post it again each time.
+func TestWithoutARecordWhatWasPostedIsNoFault(t *testing.T) {
+	b := newBench(t, func(o *pusher.WorkerOptions) { o.Records = nil })
+	fill(t, b.store, 2, 1)
+	b.queue.fail = func(sumu.Notification) error { return sumu.ErrUnavailable }
+	slow := true
+	b.sender.respond = func(_ context.Context, c sumu.Connection, _ int) error {
+		if slow || c.UserID == "u0" {
+			return sumu.ErrThrottled
+		}
+		return nil
+	}
+	if out := b.one(t, deliver(t, "m", toAll("n"))); out.Err == nil || !out.Fault {
+		t.Errorf("nobody has it: %+v; want a fault", out)
+	}
+	slow = false
+	if out := b.one(t, deliver(t, "m", toAll("n"))); out.Err == nil || out.Fault {
+		t.Errorf("one has it: %+v; want no fault", out)
+	}
+}

@@ -34,6 +34,8 @@ func (w *Worker) conclude(ctx context.Context, it *item) {
 	if len(it.rest) > 0 {
 		if err := w.send(ctx, it); err != nil {
 			it.fail("requeue", err, 0)
+			// Without a record each try posts again: it must be counted.
+			it.out.Fault = it.out.Fault && (it.key != "" || it.result.Delivered == 0)
 			return
 		}
 		if it.key != "" {

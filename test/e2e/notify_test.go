@@ -134,7 +134,7 @@ func TestDataIsKept(t *testing.T) {
 		`null`, `0`, `""`, `1.0`, `12345678901234567890`, `{"b":1,"a":{"<&>":"\u00e9é"}}`, `[ 1,  2 ]`,
 		`"` + strings.Repeat("y", 128*1024-2) + `"`,
 	} {
-		notified(t, p, `{"data":`+data+`}`)
+		notified(t, p, `{"everyone":true,"data":`+data+`}`)
 		if opcode, got := s.read(); opcode != opText || string(got) != data {
 			t.Errorf("sent %.80q; received %.80q (opcode %d)", data, got, opcode)
 		}

@@ -13,34 +13,16 @@ import (
 	"github.com/sumu-live/sumu/internal/ws/wstest"
 )
 
-// alive fails the test unless the socket answers.
-func alive(t *testing.T, c *wstest.Conn) {
-	t.Helper()
-	c.Send(wstest.New(ws.Ping, "alive"))
-	if got := c.Expect(ws.Pong); got != "alive" {
-		t.Fatalf("pong is %q", got)
-	}
-}
-
-// pass lets time go by in steps, as the wheel sees it, and waits for what a
-// step sets off in the store.
-func (e *env) pass(d time.Duration) {
-	e.t.Helper()
-	for ; d > 0; d -= time.Minute {
-		e.clock.Advance(min(d, time.Minute))
-		e.gw.Turn()
-		until(e.t, "the end of renewals", func() bool { return e.gw.Renewing() == 0 })
-	}
-}
-
 func TestIdleTimeout(t *testing.T) {
 	e := start(t, config{})
 	c, row := e.dial("ann")
 	e.pass(9 * time.Minute)
 	alive(t, c) // A ping counts.
+	e.handled(row.ID)
 	e.pass(9 * time.Minute)
 	c.Send(wstest.Text(`{"action":"keepalive"}`))
 	alive(t, c)
+	e.handled(row.ID)
 	e.pass(9 * time.Minute)
 	if err := e.post(row, "x"); err != nil { // So does what is written.
 		t.Fatal(err)

@@ -103,6 +103,12 @@ func (g *Gateway) Pending(id string) int {
 	return s.queued
 }
 
+// Handling reports whether what a socket's client has sent is being handled.
+func (g *Gateway) Handling(id string) bool {
+	s := g.hub.get(id)
+	return s != nil && s.handling.Load()
+}
+
 // Writing reports whether a write to the socket waits for its client.
 func (g *Gateway) Writing(id string) bool { return g.hub.get(id).writeSince.Load() > 0 }
 

@@ -156,6 +156,7 @@ func TestPongWhileHandlerRuns(t *testing.T) {
 	close(finish)
 	e.sees(row)
 	alive(t, c)
+	e.handled(row.ID)
 	e.pinged(c, row)
 }
 
@@ -169,6 +170,7 @@ func TestPongAfterSuspension(t *testing.T) {
 	c.Send(wstest.New(ws.Pong, ""))
 	e.sees(row)
 	alive(t, c)
+	e.handled(row.ID)
 	e.pinged(c, row)
 	e.clock.Advance(time.Minute)
 	e.gw.Turn()

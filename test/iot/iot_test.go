@@ -129,7 +129,10 @@ func TestNotify(t *testing.T) {
 	_ = laptop.conn.Close()
 	w.until(t, "ann to go", func() bool { return len(w.rows("ann")) == 0 })
 	w.until(t, "OFFLINE", func() bool { return w.presenceOf("ann") == "1:ONLINE 2:OFFLINE" })
-	if got := w.presenceOf("bob"); got != "1:ONLINE" {
+	w.mu.Lock()
+	got := w.presenceOf("bob")
+	w.mu.Unlock()
+	if got != "1:ONLINE" {
 		t.Errorf("bob was seen as %s", got)
 	}
 	select {
@@ -139,8 +142,7 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-// presenceOf is what was published of a user; w.mu need not be held for reading
-// in until, which holds it.
+// presenceOf is what was published of a user. It needs w.mu, which until holds.
 func (w *world) presenceOf(user string) string {
 	var seen []string
 	for _, e := range w.seen {

@@ -55,6 +55,7 @@ var holdsTable = map[string]bool{
 	"a = :six AND b = :x OR a = :five":      true, // AND binds more tightly.
 	"a = :six AND (b = :x OR a = :five)":    false,
 	"NOT (a = :six OR attribute_exists(z))": true,
+
 	"attribute_exists(pk) AND (NOT a = :six)":      true,
 	"attribute_not_exists(a) OR (a>:x AND b = :x)": false,
 }

@@ -59,7 +59,6 @@ var lateReads = []lateRead{
 		return during(p, "renew") && isReverse(key) && query
 	}},
 	{"the shards that a join reads", true, func(p *proc, _ string, key row, _ bool) bool { return p.adds && isShards(key) }},
-	{"the shards that a leave reads", true, func(p *proc, _ string, key row, _ bool) bool { return p.leaves && isShards(key) }},
 	{"the members", false, func(p *proc, _ string, _ row, query bool) bool { return during(p, "members") && query }},
 	{"the shards that a count reads", false, func(p *proc, _ string, key row, _ bool) bool { return during(p, "count") && isShards(key) }},
 	{"the members that are counted", false, func(p *proc, _ string, _ row, query bool) bool { return during(p, "count") && query }},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sumu-live/sumu"
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 // maxSeconds is the end of the year 9999, the last that a date is written with.
@@ -141,7 +142,7 @@ func (a *Authorizer) checkAudience(claims object) error {
 		if raw == nil {
 			continue
 		}
-		values, list := parseList(raw)
+		values, list := strictjson.List(raw)
 		if !list {
 			values = slices.Values([][]byte{raw})
 		}

@@ -3,9 +3,10 @@ package authorizer
 import (
 	"bytes"
 	"encoding/json"
-	"iter"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 // member is one member of a JSON object: its name, unescaped, and the text of
@@ -32,7 +33,7 @@ func isNull(value []byte) bool { return string(value) == "null" }
 
 // isEmpty reports whether a value is null, "" or [].
 func isEmpty(value []byte) bool {
-	if elements, ok := parseList(value); ok {
+	if elements, ok := strictjson.List(value); ok {
 		for range elements {
 			return false
 		}
@@ -61,57 +62,37 @@ func parseAnyText(data []byte, limit int) (object, bool) {
 	if !json.Valid(data) {
 		return nil, false
 	}
-	s := scanner{data: data}
-	if s.peek() != '{' {
+	s := strictjson.Scanner{Data: data}
+	if s.Peek() != '{' {
 		return nil, false
 	}
-	s.pos++
+	s.Pos++
 	members := make(object, 0, 12)
-	for s.peek() != '}' {
-		name := s.value()
-		name = name[1 : len(name)-1]
+	for s.Peek() != '}' {
+		text := s.Value()
+		name := text[1 : len(text)-1]
 		if bytes.IndexByte(name, '\\') >= 0 {
-			unescaped, ok := unquote(s.data[s.pos-len(name)-2 : s.pos])
+			unescaped, ok := unquote(text)
 			if !ok {
 				return nil, false
 			}
 			name = []byte(unescaped)
 		}
-		s.peek()
-		s.pos++ // The colon.
-		s.peek()
-		value := s.value()
+		s.Peek()
+		s.Pos++ // The colon.
+		s.Peek()
+		value := s.Value()
 		same := func(m member) bool { return bytes.Equal(m.name, name) }
 		// The limit keeps this from being slow.
 		if len(members) == limit || slices.ContainsFunc(members, same) {
 			return nil, false
 		}
 		members = append(members, member{name, value})
-		if s.peek() == ',' {
-			s.pos++
+		if s.Peek() == ',' {
+			s.Pos++
 		}
 	}
 	return members, true
-}
-
-// parseList yields the elements of a JSON list, each as its text, so that a
-// list of millions costs no memory. data must be valid JSON.
-func parseList(data []byte) (iter.Seq[[]byte], bool) {
-	s := scanner{data: data}
-	if s.peek() != '[' {
-		return nil, false
-	}
-	return func(yield func([]byte) bool) {
-		s := s
-		for s.pos++; s.peek() != ']'; {
-			if !yield(s.value()) {
-				return
-			}
-			if s.peek() == ',' {
-				s.pos++
-			}
-		}
-	}, true
 }
 
 // unquote returns the string of a JSON value; not ok when it is none, or when
@@ -128,69 +109,4 @@ func unquote(value []byte) (string, bool) {
 		return "", false
 	}
 	return s, !bytes.ContainsRune([]byte(s), utf8.RuneError)
-}
-
-// scanner walks text that is known to be valid JSON, which is why it need not
-// check for its end.
-type scanner struct {
-	data []byte
-	pos  int
-}
-
-// peek skips white space and returns the byte behind it.
-func (s *scanner) peek() byte {
-	for {
-		switch c := s.data[s.pos]; c {
-		case ' ', '\t', '\r', '\n':
-			s.pos++
-		default:
-			return c
-		}
-	}
-}
-
-// value returns the text of the value at pos and moves behind it.
-func (s *scanner) value() []byte {
-	start, depth := s.pos, 0
-	for {
-		switch s.data[s.pos] {
-		case '"':
-			s.skipString()
-		case '{', '[':
-			depth++
-			s.pos++
-			continue
-		case '}', ']':
-			depth--
-			s.pos++
-		case ',', ':', ' ', '\t', '\r', '\n':
-			s.pos++
-			continue
-		default:
-			s.skipLiteral()
-		}
-		if depth == 0 {
-			return s.data[start:s.pos]
-		}
-	}
-}
-
-func (s *scanner) skipString() {
-	for s.pos++; s.data[s.pos] != '"'; s.pos++ {
-		if s.data[s.pos] == '\\' {
-			s.pos++
-		}
-	}
-	s.pos++
-}
-
-// skipLiteral moves behind a number, true, false or null.
-func (s *scanner) skipLiteral() {
-	for s.pos < len(s.data) {
-		switch s.data[s.pos] {
-		case ',', ':', '}', ']', ' ', '\t', '\r', '\n':
-			return
-		}
-		s.pos++
-	}
 }

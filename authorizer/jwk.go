@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
+
+	"github.com/sumu-live/sumu/internal/strictjson"
 )
 
 const maxJWKMembers = 64
@@ -27,7 +29,7 @@ func parseKeySet(data []byte) ([]Key, error) {
 	var skipped error // Why the first of them was left out.
 	if list := set.get("keys"); list == nil || list[0] == '"' {
 		keys, skipped = parseCertificates(set)
-	} else if elements, ok := parseList(list); ok {
+	} else if elements, ok := strictjson.List(list); ok {
 		keys, skipped = parseJWKs(elements)
 	} else {
 		return nil, errors.New("not a key set: keys is no list")
@@ -98,7 +100,7 @@ func parseJWK(data []byte) (Key, error) {
 }
 
 func verifyOp(value []byte) bool {
-	ops, ok := parseList(value)
+	ops, ok := strictjson.List(value)
 	if !ok {
 		return false
 	}

@@ -1,66 +1,67 @@
 package strictjson
 
-// scanner walks text that is known to be valid JSON, which is why it need not
-// check for its end.
-type scanner struct {
-	data []byte
-	pos  int
+// Scanner walks text that is known to be valid JSON, which is why it need not
+// check for its end. It is for readers that count their allocations: [Members]
+// and [List] are simpler to use.
+type Scanner struct {
+	Data []byte
+	Pos  int
 }
 
-// peek skips white space and returns the byte behind it.
-func (s *scanner) peek() byte {
+// Peek skips white space and returns the byte behind it.
+func (s *Scanner) Peek() byte {
 	for {
-		switch c := s.data[s.pos]; c {
+		switch c := s.Data[s.Pos]; c {
 		case ' ', '\t', '\r', '\n':
-			s.pos++
+			s.Pos++
 		default:
 			return c
 		}
 	}
 }
 
-// value returns the text of the value at pos and moves behind it.
-func (s *scanner) value() []byte {
-	start, depth := s.pos, 0
+// Value returns the text of the value at Pos and moves behind it.
+func (s *Scanner) Value() []byte {
+	start, depth := s.Pos, 0
 	for {
-		switch s.data[s.pos] {
+		switch s.Data[s.Pos] {
 		case '"':
 			s.skipString()
 		case '{', '[':
 			depth++
-			s.pos++
+			s.Pos++
 			continue
 		case '}', ']':
 			depth--
-			s.pos++
+			s.Pos++
 		case ',', ':', ' ', '\t', '\r', '\n':
-			s.pos++
+			s.Pos++
 			continue
 		default:
 			s.skipLiteral()
 		}
 		if depth == 0 {
-			return s.data[start:s.pos:s.pos]
+			return s.Data[start:s.Pos:s.Pos]
 		}
 	}
 }
 
-func (s *scanner) skipString() {
-	for s.pos++; s.data[s.pos] != '"'; s.pos++ {
-		if s.data[s.pos] == '\\' {
-			s.pos++
+func (s *Scanner) skipString() {
+	for s.Pos++; s.Data[s.Pos] != '"'; s.Pos++ {
+		if s.Data[s.Pos] == '\\' {
+			s.Pos++
 		}
 	}
-	s.pos++
+	s.Pos++
 }
 
 // skipLiteral moves behind a number, true, false or null.
-func (s *scanner) skipLiteral() {
-	for s.pos < len(s.data) {
-		switch s.data[s.pos] {
+func (s *Scanner) skipLiteral() {
+	for s.Pos < len(s.Data) {
+		switch s.Data[s.Pos] {
 		case ',', ':', '}', ']', ' ', '\t', '\r', '\n':
 			return
 		}
-		s.pos++
+		s.Pos++
 	}
 }

@@ -90,22 +90,22 @@ func Parse(data []byte, limit int) (Object, error) {
 // the name, for [String], and that of the value; not ok when data, which must be
 // valid JSON, is none.
 func Members(data []byte) (members iter.Seq2[[]byte, []byte], ok bool) {
-	s := scanner{data: data}
-	if len(data) == 0 || s.peek() != '{' {
+	s := Scanner{Data: data}
+	if len(data) == 0 || s.Peek() != '{' {
 		return nil, false
 	}
 	return func(yield func(name, value []byte) bool) {
 		s := s
-		for s.pos++; s.peek() != '}'; {
-			name := s.value()
-			s.peek()
-			s.pos++ // The colon.
-			s.peek()
-			if !yield(name, s.value()) {
+		for s.Pos++; s.Peek() != '}'; {
+			name := s.Value()
+			s.Peek()
+			s.Pos++ // The colon.
+			s.Peek()
+			if !yield(name, s.Value()) {
 				return
 			}
-			if s.peek() == ',' {
-				s.pos++
+			if s.Peek() == ',' {
+				s.Pos++
 			}
 		}
 	}, true
@@ -137,18 +137,18 @@ func check(data []byte) error {
 // List yields the elements of a JSON list, each as its text, so that a list of
 // millions costs no memory; not ok when data, which must be valid JSON, is none.
 func List(data []byte) (elements iter.Seq[[]byte], ok bool) {
-	s := scanner{data: data}
-	if len(data) == 0 || s.peek() != '[' {
+	s := Scanner{Data: data}
+	if len(data) == 0 || s.Peek() != '[' {
 		return nil, false
 	}
 	return func(yield func([]byte) bool) {
 		s := s
-		for s.pos++; s.peek() != ']'; {
-			if !yield(s.value()) {
+		for s.Pos++; s.Peek() != ']'; {
+			if !yield(s.Value()) {
 				return
 			}
-			if s.peek() == ',' {
-				s.pos++
+			if s.Peek() == ',' {
+				s.Pos++
 			}
 		}
 	}, true
